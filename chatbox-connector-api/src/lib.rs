@@ -1,1 +1,8 @@
-//! Soon.
+//! The one door of an adapter author: the contract of `chatbox-core`, re-exported, and nothing of its engine.
+
+pub use chatbox_core::connector::*;
+pub use chatbox_core::{event, id, markup, secret};
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod kit;

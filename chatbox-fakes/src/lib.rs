@@ -1,1 +1,14 @@
-//! Soon.
+//! Servers that stand in for a chat platform and for AI models, over real HTTP.
+//!
+//! Each is an independent reading of the public wire: nothing here uses a chatbox crate, so a mistake made there
+//! cannot hide behind the same mistake made here. Both are first proven with clients written by others
+//! (`proof/run.py`) and only then trusted to prove ours.
+//!
+//! - [`telegram`]: a Bot API server with people who write, faults on demand and a full record of what the bot did.
+//! - [`model`]: one server with the OpenAI-compatible, Anthropic and Ollama wires, scripted per request.
+//!
+//! Both can be started inside a test or as the `chatbox-fakes` program and driven over HTTP below `/_control/`.
+
+mod http;
+pub mod model;
+pub mod telegram;

@@ -1,2 +1,15 @@
 //! The chatbox binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The one TLS provider, before anything opens a connection. A second call would only find the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(chatbox_server::cli::run(std::env::args_os())),
+        Err(_) => ExitCode::from(5),
+    }
+}

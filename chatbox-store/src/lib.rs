@@ -1,1 +1,12 @@
-//! Soon.
+//! The log on disk: the store contract of the core kept by SQLite and by PostgreSQL, and the vault for secrets.
+
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod seal;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};

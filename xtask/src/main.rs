@@ -1,2 +1,98 @@
-//! Project tasks.
-fn main() {}
+//! The chores of this workspace. Depends on no product crate, so that it is compiled in seconds and can judge all of
+//! them.
+
+mod build;
+mod channel;
+mod part;
+mod parts;
+mod rows;
+mod run;
+mod shell;
+mod tool;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use part::House;
+use std::process::ExitCode;
+
+/// Chores of this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Run every check there is, and say how many passed
+    Test {
+        /// Print the list of parts and stop
+        #[arg(long)]
+        list: bool,
+        /// Run only this part; repeat for more
+        #[arg(long, value_name = "PART")]
+        only: Vec<String>,
+    },
+    /// Kill the server at random moments under load, and show that nothing accepted is lost
+    Kill {
+        /// How often
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+        /// Repeat a run; a fresh one is printed otherwise
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Show that every accepted message is on disk before it is answered
+    Fsync {
+        /// How many messages
+        #[arg(long, default_value_t = 1000)]
+        times: u32,
+    },
+    /// Break a promise from outside, and show that a test notices
+    Sabotage,
+    /// The table of requirements and the tests that prove them
+    Rows,
+    /// Make a new adapter crate from the template
+    NewChannel {
+        /// Its platform, such as matrix
+        name: String,
+    },
+    /// Measure (all arguments go to the benchmark)
+    Bench {
+        /// --quick, --only NAME …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match chore(Cli::parse().chore) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(chore: Chore) -> Result<bool> {
+    let house = House::find()?;
+    match chore {
+        Chore::Test { list, only } => run::test(&house, list, &only),
+        Chore::Kill { times, seed } => parts::proof::kill(&house, times, seed),
+        Chore::Fsync { times } => parts::proof::fsync(&house, times),
+        Chore::Sabotage => parts::proof::sabotage(&house),
+        Chore::Rows => rows::show(&house),
+        Chore::NewChannel { name } => channel::make_and_tell(&house.root, &name).map(|()| true),
+        Chore::Bench { arguments } => bench(&house, &arguments),
+    }
+}
+
+fn bench(house: &House, arguments: &[String]) -> Result<bool> {
+    let mut cargo = house.cargo("run");
+    cargo.args(["--release", "--package", "chatbox-benches", "--"]);
+    cargo.args(arguments);
+    Ok(cargo.status()?.success())
+}

@@ -1,0 +1,85 @@
+//! What is shown and not kept, and how it looks.
+
+use super::inbound::{ANA, ana};
+use super::{Checked, Miss, claimed, ensure, same};
+use crate::conformance::mirror::Mood;
+use crate::conformance::world::{Bench, Setup, done};
+use crate::event::Content;
+
+const ASKED: &str = "show me how a reply grows word by word until it is whole";
+
+pub(super) async fn drafts(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Slow)).await?;
+    claimed(world.can().draft, "drafts")?;
+    let reply = format!("re {ASKED}");
+    world.hear(ana(ASKED)).await?;
+    let growing = async || {
+        let drafts = world.vendor.shown().await.drafts;
+        (!drafts.is_empty()).then_some(())
+    };
+    world
+        .until("the reply is shown while it grows", growing)
+        .await?;
+    world.sees(ANA, &reply).await?;
+    world.quiet().await;
+    same("messages", &world.sent(ANA).await.len(), &1)?;
+    let drafts = world.vendor.shown().await.drafts;
+    let odd = drafts.iter().find(|draft| !reply.starts_with(draft.trim()));
+    ensure(odd.is_none(), || {
+        format!("a draft shows something else: {odd:?}")
+    })
+}
+
+pub(super) async fn shows_fail(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Slow)).await?;
+    claimed(world.can().draft.or(world.can().typing), "drafts or typing")?;
+    done(world.vendor.fail_shows().await, "failing drafts")?;
+    for text in [ASKED, "and once more, though it fails again"] {
+        world.hear(ana(text)).await?;
+        world.sees(ANA, &format!("re {text}")).await?;
+    }
+    world.quiet().await;
+    same("messages", &world.sent(ANA).await.len(), &2)
+}
+
+pub(super) async fn typing(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Slow)).await?;
+    claimed(world.can().typing, "typing")?;
+    world.hear(ana("think about it")).await?;
+    world.sees(ANA, "re think about it").await?;
+    let shown = world.vendor.shown().await.typing;
+    ensure(shown > 0, || {
+        "nobody saw that a reply was being written".into()
+    })?;
+    same("messages", &world.sent(ANA).await.len(), &1)
+}
+
+pub(super) async fn previews(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    let heard = world.hear(ana("where is it?")).await?;
+    let texts = ["see https://example.org/page", "plain words"];
+    for text in texts {
+        world.tell(&heard.chat, Content::text(text)).await?;
+    }
+    world.sees(ANA, "plain words").await?;
+    if world.can().edit.is_some() {
+        let said = world
+            .tell(&heard.chat, Content::text("to be changed"))
+            .await?;
+        world.sees(ANA, "to be changed").await?;
+        let content = Content::text("now at https://example.org/other");
+        let target = said.seq;
+        world.settled_or_native(target).await?;
+        world
+            .act(&heard.chat, chatbox_core::Say::Edit { target, content })
+            .await?;
+        world.sees(ANA, "now at https://example.org/other").await?;
+    }
+    for sent in world.sent(ANA).await {
+        match sent.preview {
+            None => return Err(Miss::NotSimulated("previews of links".into())),
+            Some(shown) => ensure(!shown, || format!("\"{}\" has a preview", sent.text))?,
+        }
+    }
+    Ok(())
+}

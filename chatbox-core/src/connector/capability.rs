@@ -1,0 +1,98 @@
+//! What an adapter can do, as data. A claim is what is tested; what is absent cannot be done.
+
+use crate::markup::Unit;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What becomes of a send whose answer was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryClass {
+    /// The append is the delivery; there is no outbox.
+    Native,
+    /// The platform recognises a repetition by our key: send again.
+    Idempotent,
+    /// The platform can be asked whether it has it: look, then decide.
+    Reconcilable,
+    /// Nobody can tell: shown as `unknown`, never sent again unasked.
+    Ambiguous,
+}
+
+/// How much text one message holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TextLimit {
+    /// The most, in `unit`.
+    pub max: usize,
+    /// What the platform counts.
+    pub unit: Unit,
+}
+
+/// The bounds of one ability. `None` means the platform states none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// The oldest message it may be applied to.
+    pub max_age: Option<Duration>,
+    /// The largest file, in bytes.
+    pub max_bytes: Option<u64>,
+    /// The most at once: files of a message, emoji of a reaction.
+    pub max_count: Option<usize>,
+    /// The shortest time between two, per chat.
+    pub pace: Option<Duration>,
+}
+
+/// What an adapter can do. Start from [`Capabilities::new`] and claim one ability at a time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// How certain a send is.
+    pub delivery: DeliveryClass,
+    /// How much text a message holds.
+    pub text: TextLimit,
+    /// How much text a file's caption holds; `None` sends text and files apart.
+    pub caption: Option<TextLimit>,
+    /// Answers a particular message.
+    pub reply: Option<Limits>,
+    /// Changes its own message.
+    pub edit: Option<Limits>,
+    /// Takes its own message back.
+    pub delete: Option<Limits>,
+    /// Sets its reactions.
+    pub react: Option<Limits>,
+    /// Sends files.
+    pub media: Option<Limits>,
+    /// Receives files.
+    pub media_in: Option<Limits>,
+    /// Answers a button.
+    pub answer: Option<Limits>,
+    /// Marks what it read.
+    pub mark_read: Option<Limits>,
+    /// Shows that it is writing.
+    pub typing: Option<Limits>,
+    /// Shows a reply while it grows.
+    pub draft: Option<Limits>,
+    /// An open stream shows life at least so often; silence for twice as long is a loss. `None` for streams that may
+    /// be silent for ever.
+    pub heartbeat: Option<Duration>,
+}
+
+impl Capabilities {
+    /// Plain text and nothing else.
+    pub fn new(delivery: DeliveryClass, text: TextLimit) -> Self {
+        Self {
+            delivery,
+            text,
+            caption: None,
+            reply: None,
+            edit: None,
+            delete: None,
+            react: None,
+            media: None,
+            media_in: None,
+            answer: None,
+            mark_read: None,
+            typing: None,
+            draft: None,
+            heartbeat: None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What every room of the engine shares.
+
+use crate::backend::CognitiveBackend;
+use crate::connector::{AdapterError, Blobs};
+use crate::id::{ChatId, ConnectionId, Fence, MailboxId, Millis, WorkerId, fresh};
+use crate::link::{Link, locked};
+use crate::rate::Rates;
+use crate::store::{LaneKey, Offer, Store, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The times and numbers an operator may change.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// A lane is held so long without a sign of life.
+    pub lease: Duration,
+    /// A turn may take so long.
+    pub turn_timeout: Duration,
+    /// So many turns run at once.
+    pub turns: usize,
+    /// So many chats of one connection are sent to at once.
+    pub sends: usize,
+    /// A reply that could not be sent for so long is not sent any more.
+    pub reply_ttl: Duration,
+    /// The first wait of an outbox retry; it doubles.
+    pub retry_first: Duration,
+    /// The longest wait of an outbox retry.
+    pub retry_most: Duration,
+    /// The first wait before a lost connection is opened again; it doubles.
+    pub reopen_first: Duration,
+    /// The longest wait before a lost connection is opened again.
+    pub reopen_most: Duration,
+    /// A refused credential is tried again after so long.
+    pub refused: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            turn_timeout: Duration::from_secs(120),
+            turns: 256,
+            sends: 8,
+            reply_ttl: Duration::from_secs(60 * 60),
+            retry_first: Duration::from_secs(1),
+            retry_most: Duration::from_secs(60),
+            reopen_first: Duration::from_secs(1),
+            reopen_most: Duration::from_secs(60),
+            refused: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// Why the engine could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The platform.
+    #[error("{0}")]
+    Adapter(#[from] AdapterError),
+    /// Nothing has this name.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// It exists already.
+    #[error("{0}")]
+    Conflict(String),
+    /// The connection is not running.
+    #[error("the connection {0} is not running")]
+    NotRunning(ConnectionId),
+}
+
+/// What every room shares.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) tuning: Tuning,
+    pub(crate) worker: WorkerId,
+    pub(crate) rates: Rates,
+    pub(crate) links: RwLock<HashMap<ConnectionId, Arc<Link>>>,
+    pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
+    /// A turn lane may be due.
+    pub(crate) turns_due: Notify,
+    /// No new work is begun.
+    pub(crate) closing: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    running: Mutex<HashMap<LaneKey, (Fence, CancellationToken)>>,
+    notices: Mutex<HashMap<ChatId, Millis>>,
+}
+
+impl House {
+    pub(crate) fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, tuning: Tuning) -> Self {
+        Self {
+            store,
+            blobs,
+            tuning,
+            worker: WorkerId::new(fresh("worker")),
+            rates: Rates::default(),
+            links: RwLock::default(),
+            backends: RwLock::default(),
+            turns_due: Notify::new(),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            running: Mutex::default(),
+            notices: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn link(&self, id: &ConnectionId) -> Option<Arc<Link>> {
+        self.links
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        self.links
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn backend(&self, mailbox: &MailboxId) -> Option<Arc<dyn CognitiveBackend>> {
+        self.backends
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(mailbox)
+            .cloned()
+    }
+
+    /// The mailboxes that have a backend here.
+    pub(crate) fn answered(&self) -> Vec<MailboxId> {
+        let backends = self.backends.read();
+        let backends = backends.unwrap_or_else(PoisonError::into_inner);
+        backends.keys().cloned().collect()
+    }
+
+    /// Whether arrivals of a mailbox may be taken for a turn at once.
+    pub(crate) fn answers(&self, mailbox: &MailboxId) -> bool {
+        !self.closing.is_cancelled() && self.backend(mailbox).is_some()
+    }
+
+    pub(crate) fn offer(&self) -> Offer {
+        Offer {
+            worker: self.worker.clone(),
+            lease_ms: millis(self.tuning.lease),
+        }
+    }
+
+    /// Remembers how to stop the turn of a lane.
+    pub(crate) fn turn_began(&self, lane: &LaneKey, fence: Fence, stop: CancellationToken) {
+        locked(&self.running).insert(lane.clone(), (fence, stop));
+    }
+
+    pub(crate) fn turn_ended(&self, lane: &LaneKey, fence: Fence) {
+        let mut running = locked(&self.running);
+        if running
+            .get(lane)
+            .is_some_and(|(current, _)| *current == fence)
+        {
+            running.remove(lane);
+        }
+    }
+
+    /// Stops the turn of a lane; whether one ran.
+    pub(crate) fn stop_turn(&self, lane: &LaneKey) -> bool {
+        let running = locked(&self.running).get(lane).cloned();
+        running.inspect(|(_, stop)| stop.cancel()).is_some()
+    }
+
+    /// Whether a chat may be told about a failure now; it may not again for `cooldown_ms`.
+    pub(crate) fn may_notify(&self, chat: ChatId, cooldown_ms: i64) -> bool {
+        let now = wall_clock();
+        let mut notices = locked(&self.notices);
+        notices.retain(|_, at| now.0 - at.0 < cooldown_ms);
+        match notices.entry(chat) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(now);
+                true
+            }
+        }
+    }
+}
+
+/// Milliseconds, as the store counts them.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// This machine's clock: for the age of events and pairing codes. Leases and retries go by the store's.
+pub(crate) fn wall_clock() -> Millis {
+    Millis(millis(
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default(),
+    ))
+}

@@ -1,0 +1,47 @@
+//! The names of every metric, in one place. No label ever holds a person, a chat, a mailbox or a text.
+
+use crate::id::Platform;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use std::time::Duration;
+
+/// Tells the recorder what the metrics mean.
+pub fn describe() {
+    describe_counter!(
+        "chatbox_messages_total",
+        "Events taken in or sent, by platform, direction and outcome"
+    );
+    describe_gauge!(
+        "chatbox_connection_up",
+        "Connections heard from lately, by platform"
+    );
+    describe_gauge!(
+        "chatbox_outbox_depth",
+        "Deliveries that are not settled yet"
+    );
+    describe_counter!("chatbox_turns_total", "Turns, by outcome");
+    describe_histogram!("chatbox_turn_seconds", "How long turns take");
+    describe_gauge!("chatbox_build_info", "1, labelled with the version");
+}
+
+pub(crate) fn inbound(platform: &Platform, outcome: &'static str) {
+    message(platform, "in", outcome);
+}
+
+pub(crate) fn outbound(platform: &Platform, outcome: &'static str) {
+    message(platform, "out", outcome);
+}
+
+fn message(platform: &Platform, direction: &'static str, outcome: &'static str) {
+    let platform = platform.as_str().to_owned();
+    counter!("chatbox_messages_total", "platform" => platform, "direction" => direction, "outcome" => outcome)
+        .increment(1);
+}
+
+pub(crate) fn connection_up(platform: &Platform, change: f64) {
+    gauge!("chatbox_connection_up", "platform" => platform.as_str().to_owned()).increment(change);
+}
+
+pub(crate) fn turn(outcome: &'static str, took: Duration) {
+    counter!("chatbox_turns_total", "outcome" => outcome).increment(1);
+    histogram!("chatbox_turn_seconds").record(took.as_secs_f64());
+}

@@ -1,0 +1,272 @@
+//! Changing who and what exists.
+
+use super::world::{Connected, World};
+use crate::connector::Revision;
+use crate::id::{ConnectionId, DeliveryId, Handle, Millis};
+use crate::store::{
+    Admin, CONNECTION_REMOVED, Connection, DeliveryState, Done, Door, LaneKey, LaneKind, Mailbox,
+    NewConnection, NewMailbox, Outcome, StateBox,
+};
+
+const NOT_TWICE: Outcome = Outcome::Duplicate { seq: None };
+
+fn changed(count: usize) -> Outcome {
+    Outcome::Done(Done::Changed {
+        count: count as u64,
+    })
+}
+
+impl World {
+    pub(super) fn admin(&mut self, admin: Admin, now: Millis) -> Outcome {
+        match admin {
+            Admin::PutMailbox(new) => self.put_mailbox(new, now),
+            Admin::AddConnection(new) => self.add_connection(*new),
+            Admin::PutCredential(new) => self.put_credential(*new),
+            Admin::RemoveConnection { connection } => self.remove_connection(&connection, now),
+            Admin::SetPolicy {
+                connection,
+                rev,
+                policy,
+            } => {
+                if self.policy_rev(&connection) != Some(rev) {
+                    return Outcome::Stale;
+                }
+                self.set_policy(&connection, policy);
+                changed(1)
+            }
+            Admin::MoveChat {
+                connection,
+                from,
+                to,
+            } => self.move_chat(&connection, &from, to),
+            Admin::RetryDelivery { delivery, ttl_ms } => self.retry(delivery, ttl_ms, now),
+            Admin::PurgeDeliveries { delivery, before } => self.purge(delivery, before),
+            Admin::PutToken(token) => {
+                self.tokens.insert(token.prefix.clone(), token);
+                changed(1)
+            }
+            Admin::RemoveToken { prefix } => {
+                changed(usize::from(self.tokens.remove(&prefix).is_some()))
+            }
+            Admin::PutState {
+                connection,
+                key,
+                rev,
+                value,
+            } => self.put_state(connection, key, rev, value),
+            Admin::EndLeases => self.end_leases(),
+        }
+    }
+
+    fn put_mailbox(&mut self, new: NewMailbox, now: Millis) -> Outcome {
+        if self.name_taken(&new.account, &new.name, &new.id) {
+            return NOT_TWICE;
+        }
+        let mailbox = Mailbox {
+            id: new.id,
+            account: new.account,
+            name: new.name,
+            door: new.door,
+            scope: new.scope,
+        };
+        let before = self.mailboxes.insert(mailbox.id.clone(), mailbox.clone());
+        if before.as_ref() == Some(&mailbox) {
+            return changed(0);
+        }
+        if before.is_some_and(|it| (it.door, it.scope) != (mailbox.door, mailbox.scope)) {
+            self.relane(&mailbox, now);
+        }
+        changed(1)
+    }
+
+    /// Its messages wait in other lanes from now on. Whoever holds one of the old ones has lost it.
+    fn relane(&mut self, mailbox: &Mailbox, now: Millis) {
+        let owner = mailbox.id.as_str();
+        let old: Vec<LaneKey> = self
+            .lanes
+            .keys()
+            .filter(|key| key.kind == LaneKind::Turn && key.owner == owner)
+            .cloned()
+            .collect();
+        for key in old {
+            self.lose_turns(&key);
+            let lane = self.lane_mut(&key);
+            lane.fence.0 += i64::from(lane.holder.is_some());
+            lane.rest();
+        }
+        if mailbox.door != Door::Run {
+            return;
+        }
+        let chats: Vec<_> = self
+            .chats
+            .iter()
+            .filter(|it| it.mailbox == mailbox.id)
+            .cloned()
+            .collect();
+        for chat in chats {
+            if self.oldest_waking(chat.id, owner).is_some() {
+                let key = LaneKey::turn(&mailbox.id, mailbox.scope, chat.id, chat.session);
+                let lane = self.lane_mut(&key);
+                lane.wake(chat.head.0, now);
+                lane.done = lane.done.min(chat.head.0 - 1);
+            }
+        }
+    }
+
+    fn add_connection(&mut self, new: NewConnection) -> Outcome {
+        if !self.mailboxes.contains_key(&new.mailbox) {
+            return Outcome::Stale;
+        }
+        let taken = self.connections.values().any(|it| {
+            let other = &it.connection;
+            it.active && other.mailbox == new.mailbox && other.platform == new.platform
+        });
+        if taken
+            || self.connections.contains_key(&new.id)
+            || self.in_use(&new.id, &new.platform, &new.ident)
+        {
+            return NOT_TWICE;
+        }
+        let connection = Connection {
+            id: new.id,
+            mailbox: new.mailbox,
+            platform: new.platform,
+            ident: new.ident,
+            settings: new.settings,
+            secret: new.secret,
+            policy: new.policy,
+            policy_rev: 1,
+            cursor: None,
+        };
+        let connected = Connected {
+            connection,
+            active: true,
+        };
+        self.connections
+            .insert(connected.connection.id.clone(), connected);
+        changed(1)
+    }
+
+    fn put_credential(&mut self, new: NewConnection) -> Outcome {
+        let Some(platform) = self.active(&new.id).map(|it| it.platform.clone()) else {
+            return Outcome::Stale;
+        };
+        if self.in_use(&new.id, &platform, &new.ident) {
+            return NOT_TWICE;
+        }
+        if let Some(it) = self.connections.get_mut(&new.id) {
+            it.connection.ident = new.ident;
+            it.connection.settings = new.settings;
+            it.connection.secret = new.secret;
+        }
+        changed(1)
+    }
+
+    fn remove_connection(&mut self, id: &ConnectionId, now: Millis) -> Outcome {
+        if self.active(id).is_none() {
+            return Outcome::Stale;
+        }
+        if let Some(it) = self.connections.get_mut(id) {
+            it.active = false;
+        }
+        let theirs = |key: &LaneKey| key.kind == LaneKind::Out && key.owner == id.as_str();
+        let lost: Vec<DeliveryId> = self
+            .unsettled()
+            .filter(|sent| theirs(&sent.delivery.lane))
+            .map(|sent| sent.delivery.id)
+            .collect();
+        for id in lost {
+            self.change(
+                id,
+                DeliveryState::Failed,
+                None,
+                Some(CONNECTION_REMOVED),
+                now,
+            );
+        }
+        for (key, lane) in &mut self.lanes {
+            if theirs(key) {
+                lane.rest();
+            }
+        }
+        changed(1)
+    }
+
+    fn move_chat(&mut self, connection: &ConnectionId, from: &Handle, to: Handle) -> Outcome {
+        if self.active(connection).is_none() {
+            return Outcome::Stale;
+        }
+        let Some(id) = self.chat_of(connection, from).map(|chat| chat.id) else {
+            return changed(0);
+        };
+        if self.chat_of(connection, &to).is_some() {
+            return NOT_TWICE;
+        }
+        self.chat_mut(id).handle = to;
+        changed(1)
+    }
+
+    fn retry(&mut self, id: DeliveryId, ttl_ms: i64, now: Millis) -> Outcome {
+        let Some(lane) = self
+            .outbox
+            .get(&id)
+            .filter(|sent| is_dead(sent.delivery.state))
+        else {
+            return Outcome::Stale;
+        };
+        let lane = lane.delivery.lane.clone();
+        if self
+            .active(&ConnectionId::new(lane.owner.clone()))
+            .is_none()
+        {
+            return Outcome::Stale;
+        }
+        self.change(id, DeliveryState::Queued, None, None, now);
+        if let Some(sent) = self.outbox.get_mut(&id) {
+            sent.delivery.attempts = 0;
+            sent.delivery.expires = Millis(now.0 + ttl_ms);
+        }
+        let lane = self.lane_mut(&lane);
+        lane.wake(id.0, now);
+        lane.done = lane.done.min(id.0 - 1);
+        changed(1)
+    }
+
+    fn purge(&mut self, delivery: Option<DeliveryId>, before: Millis) -> Outcome {
+        let there = self.outbox.len();
+        self.outbox.retain(|id, sent| {
+            let meant = delivery.is_none_or(|one| one == *id);
+            !(meant && is_dead(sent.delivery.state) && sent.delivery.at < before)
+        });
+        changed(there - self.outbox.len())
+    }
+
+    fn put_state(
+        &mut self,
+        connection: ConnectionId,
+        key: String,
+        rev: Revision,
+        value: StateBox,
+    ) -> Outcome {
+        let place = (connection, key);
+        let found = self.states.get(&place).map_or(0, |(rev, _)| *rev);
+        if self.active(&place.0).is_none() || found != rev {
+            return Outcome::Stale;
+        }
+        self.states.insert(place, (rev + 1, value));
+        changed(1)
+    }
+
+    fn end_leases(&mut self) -> Outcome {
+        let held = self.lanes.values_mut().filter(|lane| lane.holder.is_some());
+        changed(held.map(|lane| lane.until = Millis(0)).count())
+    }
+}
+
+/// Whether a person may decide about it once more.
+fn is_dead(state: DeliveryState) -> bool {
+    matches!(
+        state,
+        DeliveryState::Failed | DeliveryState::Unknown | DeliveryState::Expired
+    )
+}

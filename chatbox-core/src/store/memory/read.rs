@@ -1,0 +1,169 @@
+//! Reads that need more than a look-up.
+
+use super::world::{Entry, World, awaits_media};
+use crate::event::{EventBody, Media};
+use crate::id::{ChatId, ConnectionId, EventId, MailboxId, Seq};
+use crate::store::{
+    Delivery, DeliveryFilter, LaneKey, LogRow, Pending, PendingMedia, Position, Sent, Story,
+    TraceStep, TurnRow, holds_every_word,
+};
+
+impl World {
+    pub(super) fn pending(&self, lane: &LaneKey) -> Option<Pending> {
+        let chats = self.lane_chats(lane).into_iter();
+        let waiting = chats.filter_map(|id| Some((self.oldest_waking(id, &lane.owner)?, id)));
+        let (_, id) = waiting.min()?;
+        let chat = self.chat(id)?.clone();
+        let handed = self.handed(id, &lane.owner);
+        let rows = self
+            .log
+            .iter()
+            .filter(|entry| entry.row.chat == id && entry.row.seq > handed)
+            .filter(|entry| !self.was_taken_back(entry))
+            .map(|entry| self.view(entry))
+            .collect();
+        let upto = chat.head;
+        Some(Pending { chat, rows, upto })
+    }
+
+    fn was_taken_back(&self, entry: &Entry) -> bool {
+        entry.newest.is_some() && matches!(self.view(entry).body, EventBody::Delete { .. })
+    }
+
+    pub(super) fn names_of(&self, seq: Seq) -> Vec<EventId> {
+        let event = self.entry(seq).and_then(|entry| entry.row.event.clone());
+        if let Some(event) = event {
+            return vec![event];
+        }
+        let parts = self.outbox.values().map(|sent| &sent.delivery);
+        let parts = parts.filter(|part| part.seq == seq);
+        parts
+            .filter_map(|part| part.receipt.as_ref()?.message.clone())
+            .collect()
+    }
+
+    pub(super) fn positions(&self, chat: ChatId) -> Vec<Position> {
+        let members = self.members.iter().filter(|((id, _), _)| *id == chat);
+        members
+            .map(|((_, reader), member)| Position {
+                reader: reader.clone(),
+                handed: member.handed,
+                seen: member.seen,
+            })
+            .collect()
+    }
+
+    pub(super) fn queued(&self, lane: &LaneKey, limit: u32) -> Vec<Delivery> {
+        self.unsettled()
+            .map(|sent| &sent.delivery)
+            .filter(|delivery| delivery.lane == *lane)
+            .take(limit as usize)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn deliveries(&self, filter: &DeliveryFilter) -> Vec<Delivery> {
+        let all = self.outbox.values().rev().map(|sent| &sent.delivery);
+        all.filter(|it| filter.states.is_empty() || filter.states.contains(&it.state))
+            .take(filter.limit as usize)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn pending_media(&self, connection: &ConnectionId) -> Vec<PendingMedia> {
+        let of_connection = |row: &LogRow| {
+            self.chat(row.chat)
+                .is_some_and(|chat| chat.connection == *connection)
+        };
+        self.log
+            .iter()
+            .map(|entry| self.view(entry))
+            .filter(|row| matches!(row.body, EventBody::Message(_)))
+            .filter(|row| awaits_media(&row.body) && of_connection(row))
+            .flat_map(|row| files_to_fetch(&row))
+            .collect()
+    }
+
+    pub(super) fn search(&self, mailbox: &MailboxId, words: &str, limit: u32) -> Vec<LogRow> {
+        let theirs = |row: &LogRow| {
+            self.chat(row.chat)
+                .is_some_and(|chat| chat.mailbox == *mailbox)
+        };
+        let says = |row: &LogRow| match &row.body {
+            EventBody::Message(content) => holds_every_word(&content.text, words),
+            _ => false,
+        };
+        let rows = self.log.iter().rev().map(|entry| self.view(entry));
+        rows.filter(|row| theirs(row) && says(row))
+            .take(limit as usize)
+            .collect()
+    }
+
+    pub(super) fn trace(&self, seq: Seq) -> Vec<TraceStep> {
+        let Some(entry) = self.entry(seq) else {
+            return Vec::new();
+        };
+        let answered = match entry.row.wakes {
+            true => self.answering_turn(&entry.row),
+            false => None,
+        };
+        let said = |entry: &&Entry| answered.is_some() && entry.turn == answered;
+        let replies: Vec<LogRow> = self
+            .log
+            .iter()
+            .filter(said)
+            .map(|it| self.view(it))
+            .collect();
+        let about = |sent: &&Sent| {
+            let of = sent.delivery.seq;
+            of == seq || replies.iter().any(|reply| reply.seq == of)
+        };
+        let story = Story {
+            row: self.view(entry),
+            turns: self.turns_about(&entry.row, answered),
+            deliveries: self.outbox.values().filter(about).cloned().collect(),
+            replies,
+        };
+        story.steps()
+    }
+
+    /// The turn that handed the row over.
+    fn answering_turn(&self, row: &LogRow) -> Option<usize> {
+        self.turns.iter().position(|turn| {
+            let ended = matches!(turn.turn.state.as_str(), "done" | "failed" | "poisoned");
+            ended && turn.chat == Some(row.chat) && turn.upto >= Some(row.seq)
+        })
+    }
+
+    /// The turns that had the row to answer: of the chat's lanes, claimed while it waited, up to the one that answered.
+    fn turns_about(&self, row: &LogRow, answered: Option<usize>) -> Vec<TurnRow> {
+        let may_concern = |lane: &LaneKey| self.lane_chats(lane).contains(&row.chat);
+        let turns = self.turns.iter().enumerate();
+        turns
+            .filter(|_| row.wakes)
+            .filter(|(place, turn)| {
+                let waited = turn.head >= row.seq && answered.is_none_or(|it| *place <= it);
+                let meant = turn.chat.is_none_or(|chat| chat == row.chat);
+                (waited && meant && may_concern(&turn.lane)) || Some(*place) == answered
+            })
+            .map(|(_, turn)| turn.turn.clone())
+            .collect()
+    }
+}
+
+fn files_to_fetch(row: &LogRow) -> Vec<PendingMedia> {
+    let files = row.body.content().map(|it| it.attachments.as_slice());
+    let files = (0..).zip(files.unwrap_or_default());
+    files
+        .filter_map(|(index, file)| match &file.media {
+            Media::Pending { source } => Some(PendingMedia {
+                seq: row.seq,
+                index,
+                source: source.clone(),
+                name: file.name.clone(),
+                mime: file.mime.clone(),
+            }),
+            _ => None,
+        })
+        .collect()
+}

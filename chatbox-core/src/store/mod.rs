@@ -1,0 +1,170 @@
+//! The log and everything committed with it: what a store must do, and the store in memory that is its model.
+//!
+//! Reads are by noun, writes by [`Step`]. Thinking happens outside on what was read; inside a step there are
+//! comparisons only, so a step that was decided on old news is answered [`Outcome::Stale`] and decided again.
+
+mod memory;
+mod row;
+mod step;
+mod trace;
+mod words;
+
+pub use memory::MemoryStore;
+pub use row::{
+    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
+    Pending, PendingMedia, Position, SecretBox, Span, StateBox, Token, TraceStep,
+};
+pub use step::{
+    Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,
+    LaneScope, MediaStep, NewConnection, NewMailbox, Offer, Outcome, PlannedPart, Renew, Settle,
+    Settled, Skip, Step, TurnEnd, Wake,
+};
+
+pub use trace::{Sent, Story, TurnRow};
+pub use words::holds_every_word;
+
+use crate::connector::Revision;
+use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use async_trait::async_trait;
+use std::fmt::Debug;
+
+/// How long a lane waits for files that are still with their platform, in milliseconds.
+pub const MEDIA_WAIT_MS: i64 = 30_000;
+/// Why deliveries of a removed connection fail.
+pub const CONNECTION_REMOVED: &str = "connection removed";
+/// Why a delivery expired.
+pub const NOT_IN_TIME: &str = "not sent in time";
+/// The state of a message that no turn could answer, in its outcome row.
+pub const DEAD_LETTER: &str = "dead_letter";
+
+/// The durable heart. One implementation in memory, one on SQLite, one on PostgreSQL; one suite compares them.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Commits steps and answers each in its place, after everything is on disk.
+    ///
+    /// Each step is all or nothing by itself; steps of one call, and of other callers, may share a transaction. Steps
+    /// of one kind keep their order; do not let a step of one call depend on one of another kind in the same call.
+    ///
+    /// # Errors
+    /// The whole call failed and nothing of it is known to be committed.
+    async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError>;
+
+    /// The store's clock: the one that leases and retries go by.
+    async fn now(&self) -> Result<Millis, StoreError>;
+
+    /// Every mailbox.
+    async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError>;
+
+    /// Every active connection.
+    async fn connections(&self) -> Result<Vec<Connection>, StoreError>;
+
+    /// One active connection.
+    async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError>;
+
+    /// One chat.
+    async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError>;
+
+    /// A connection's chat by its handle.
+    async fn chat_of(
+        &self,
+        connection: &ConnectionId,
+        handle: &Handle,
+    ) -> Result<Option<Chat>, StoreError>;
+
+    /// A mailbox's chats, the one with the newest row first.
+    async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError>;
+
+    /// What a claimed turn lane has to answer now: the chat with the oldest pending waking row, and its rows.
+    async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError>;
+
+    /// Rows of a chat or session, oldest first: those before `before`, or the newest.
+    async fn history(
+        &self,
+        of: Span,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Rows of a chat after `after`, oldest first.
+    async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError>;
+
+    /// One row.
+    async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError>;
+
+    /// The row a connection's event became, or that a delivered send with this receipt came from.
+    async fn seq_of(
+        &self,
+        connection: &ConnectionId,
+        event: &EventId,
+    ) -> Result<Option<Seq>, StoreError>;
+
+    /// What a row is called on its platform: its event id, or the receipts of its parts, in order.
+    async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError>;
+
+    /// Readers' positions in a chat.
+    async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError>;
+
+    /// A claimed out lane's rows that are not settled, oldest first.
+    async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Deliveries for people, newest first.
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Everything the rows say about one message, in order.
+    async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError>;
+
+    /// Files that are still with their platform.
+    async fn pending_media(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Vec<PendingMedia>, StoreError>;
+
+    /// When the next lane of this kind is due, if any sleeps with work or holds a lease.
+    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError>;
+
+    /// A stored credential by its findable prefix.
+    async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError>;
+
+    /// A value of an adapter's own memory.
+    async fn state(
+        &self,
+        connection: &ConnectionId,
+        key: &str,
+    ) -> Result<Option<(Revision, StateBox)>, StoreError>;
+
+    /// Rows not settled, by any connection.
+    async fn outbox_depth(&self) -> Result<u64, StoreError>;
+
+    /// Messages of a mailbox that hold every word, newest first.
+    async fn search(
+        &self,
+        mailbox: &MailboxId,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError>;
+
+    /// The delivery, if it exists.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+}
+
+/// A store that cannot answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It cannot be opened, and what to do.
+    #[error("{what}; {fix}")]
+    Refused {
+        /// A stable short name, such as `already_running`.
+        code: &'static str,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
+    /// The database failed. What was asked may be tried again.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}

@@ -1,0 +1,287 @@
+//! What a store answers: rows, as values.
+
+use super::step::{LaneKey, LaneScope};
+use crate::admit::Policy;
+use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
+use crate::event::{ChatKind, EventBody};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId, Millis,
+    Platform, Seq, SessionId,
+};
+use serde::{Deserialize, Serialize};
+
+/// How a mailbox is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// A backend runs turns.
+    Run,
+    /// Messages are stored; somebody comes for them.
+    Pull,
+}
+
+/// One agent's attention surface.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Its id.
+    pub id: MailboxId,
+    /// Its tenant.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// How it is answered.
+    pub door: Door,
+    /// How much of it waits while one turn runs.
+    pub scope: LaneScope,
+}
+
+/// One configured account on a platform.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its mailbox.
+    pub mailbox: MailboxId,
+    /// The network.
+    pub platform: Platform,
+    /// The platform's account id.
+    pub ident: ExternalId,
+    /// The adapter's settings as JSON.
+    pub settings: String,
+    /// The sealed secrets.
+    pub secret: Option<SecretBox>,
+    /// Who may talk.
+    pub policy: Policy,
+    /// How often the policy was written.
+    pub policy_rev: Revision,
+    /// Where to resume.
+    pub cursor: Option<Cursor>,
+}
+
+/// One conversation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chat {
+    /// Its id.
+    pub id: ChatId,
+    /// Its connection.
+    pub connection: ConnectionId,
+    /// Its mailbox.
+    pub mailbox: MailboxId,
+    /// The network.
+    pub platform: Platform,
+    /// Its name on the network.
+    pub handle: Handle,
+    /// Its kind.
+    pub kind: ChatKind,
+    /// Its title.
+    pub name: Option<String>,
+    /// The session it belongs to: its person's where two speak, its own elsewhere.
+    pub session: SessionId,
+    /// Its newest row.
+    pub head: Seq,
+}
+
+/// Who a row is by.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Author {
+    /// Somebody on a platform.
+    Person {
+        /// As the platform names them.
+        id: ExternalId,
+        /// As they call themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// An agent.
+    Mailbox {
+        /// Which.
+        id: MailboxId,
+    },
+    /// The house: notices and outcomes.
+    System,
+}
+
+/// One row of the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogRow {
+    /// Its place.
+    pub seq: Seq,
+    /// Its chat.
+    pub chat: ChatId,
+    /// Who said it.
+    pub author: Author,
+    /// Whether it goes out to the chat rather than coming from it.
+    pub out: bool,
+    /// What it says. For a message, the newest version.
+    pub body: EventBody,
+    /// What its platform calls it, for rows that came in.
+    pub event: Option<EventId>,
+    /// The row it is about.
+    pub target: Option<Seq>,
+    /// Whether it came from history.
+    pub late: bool,
+    /// Whether it starts a turn.
+    pub wakes: bool,
+    /// When it was committed.
+    pub at: Millis,
+}
+
+/// Which rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Span {
+    /// Of one chat.
+    Chat(ChatId),
+    /// Of a person's session: all its chats.
+    Session(SessionId),
+}
+
+/// What a turn is about.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// The origin.
+    pub chat: Chat,
+    /// The rows not yet handed over, oldest first; deleted messages are left out.
+    pub rows: Vec<LogRow>,
+    /// The newest of the chat.
+    pub upto: Seq,
+}
+
+/// How far a reader is in a chat.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Position {
+    /// A mailbox id or a principal's name.
+    pub reader: String,
+    /// Given to the reader's door and committed there.
+    pub handed: Seq,
+    /// Read.
+    pub seen: Seq,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waits.
+    Queued,
+    /// With the platform, or lost on the way.
+    Custody,
+    /// The platform has it.
+    Delivered,
+    /// It never worked.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+    /// It waited too long.
+    Expired,
+    /// Something newer took its place.
+    Superseded,
+}
+
+impl DeliveryState {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Custody => "custody",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// One outbox row.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The log row it is part of.
+    pub seq: Seq,
+    /// Which part, from 0.
+    pub part: u32,
+    /// Its lane.
+    pub lane: LaneKey,
+    /// Its chat.
+    pub chat: ChatId,
+    /// How certain the send is.
+    pub class: DeliveryClass,
+    /// What to do.
+    pub verb: Verb,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Tries that certainly failed.
+    pub attempts: u32,
+    /// When it expires.
+    pub expires: Millis,
+    /// What the platform calls it.
+    pub receipt: Option<Receipt>,
+    /// Why it is where it is.
+    pub reason: Option<String>,
+    /// When it was made.
+    pub at: Millis,
+}
+
+/// Which deliveries.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// In one of these states; all when empty.
+    pub states: Vec<DeliveryState>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One thing that is known of a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TraceStep {
+    /// `accepted`, `turn`, `reply`, `queued`, `delivered` …
+    pub step: String,
+    /// When, where a row says so.
+    pub at: Option<Millis>,
+    /// For people.
+    pub detail: String,
+}
+
+/// A file that is still with its platform.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PendingMedia {
+    /// The row.
+    pub seq: Seq,
+    /// The file's place among the row's attachments.
+    pub index: u32,
+    /// What the adapter's media source understands.
+    pub source: String,
+    /// The name the sender gave.
+    pub name: String,
+    /// The type the sender claimed.
+    pub mime: String,
+}
+
+/// Sealed secrets: ciphertext and the nonce and key it was made with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SecretBox {
+    /// Which key.
+    pub key: String,
+    /// Base64 of nonce and ciphertext.
+    pub sealed: String,
+}
+
+/// A sealed value of an adapter's memory.
+pub type StateBox = SecretBox;
+
+/// A stored credential: never the credential itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Token {
+    /// The findable part.
+    pub prefix: String,
+    /// SHA-256 of the whole, in hexadecimal.
+    pub hash: String,
+    /// Whose.
+    pub principal: String,
+    /// What it allows.
+    pub scopes: Vec<String>,
+    /// Until when, if ever.
+    pub until: Option<Millis>,
+}

@@ -1,0 +1,533 @@
+//! The closed set of writes.
+//!
+//! A step serialises to JSON with its kind under `step`; stores may hand that JSON to their engine as it is.
+
+use super::row::{Author, Door, SecretBox, StateBox, Token};
+use crate::admit::Policy;
+use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
+use crate::event::{Content, Event, EventBody, Media};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, ExternalId, Fence, MailboxId, Millis, Platform,
+    Seq, SessionId, WorkerId,
+};
+use serde::{Deserialize, Serialize};
+
+/// One write: what to change, and what it was decided on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// Takes an admitted event in.
+    Accept(Box<Accept>),
+    /// Moves a connection's cursor past an event that was refused.
+    Skip(Skip),
+    /// Takes lanes that are due.
+    Claim(Claim),
+    /// Keeps a lane.
+    Renew(Renew),
+    /// Ends a turn.
+    Commit(Box<Commit>),
+    /// Says something outside a turn.
+    Emit(Box<Emit>),
+    /// Decides about a delivery.
+    Settle(Box<Settle>),
+    /// Decides about a file.
+    Media(MediaStep),
+    /// Moves a reader's position forward.
+    Ack(Ack),
+    /// Changes who and what exists.
+    Admin(Box<Admin>),
+}
+
+/// Takes an admitted event in: log row, chat, members, positions, lane or none by the mailbox's door, and cursor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Accept {
+    /// Where it came from.
+    pub connection: ConnectionId,
+    /// The policy it was admitted under; another is `Stale`.
+    pub policy_rev: Revision,
+    /// What happened.
+    pub event: Event,
+    /// Whether and when it starts a turn.
+    pub wake: Wake,
+    /// Where to resume afterwards.
+    pub cursor: Option<Cursor>,
+    /// Claims the lane it wakes, if that lane sleeps and is due.
+    pub offer: Option<Offer>,
+}
+
+/// Whether and when an event starts a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "wake", rename_all = "snake_case")]
+pub enum Wake {
+    /// It is context for later.
+    Never,
+    /// The lane becomes due after this many milliseconds.
+    After {
+        /// Milliseconds from the commit.
+        ms: i64,
+    },
+}
+
+impl Wake {
+    /// At once.
+    pub const NOW: Self = Self::After { ms: 0 };
+}
+
+/// Who would take a lane, and for how long.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The lease in milliseconds.
+    pub lease_ms: i64,
+}
+
+/// Moves a connection's cursor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Skip {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Where to.
+    pub cursor: Cursor,
+}
+
+/// What a lane is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneKind {
+    /// Turns of a mailbox. Its owner is the mailbox.
+    Turn,
+    /// Sends to one chat of a connection. Its owner is the connection.
+    Out,
+}
+
+/// One lane.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct LaneKey {
+    /// What for.
+    pub kind: LaneKind,
+    /// A mailbox or connection id.
+    pub owner: String,
+    /// `chat/<id>`, `session/<id>` or `mailbox`.
+    pub key: String,
+}
+
+/// How much of a mailbox waits while one turn runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneScope {
+    /// The chat.
+    Chat,
+    /// The person's session over all their one-to-one chats; in a group, the chat.
+    Session,
+    /// Everything.
+    Mailbox,
+}
+
+/// Takes up to `limit` lanes that are due, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// Which kind.
+    pub kind: LaneKind,
+    /// Whose, or anybody's.
+    pub owner: Option<String>,
+    /// Who takes them.
+    pub offer: Offer,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Keeps a lane for another lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Renew {
+    /// Which.
+    pub lane: LaneKey,
+    /// The holder's fence; another is `Fenced`.
+    pub fence: Fence,
+    /// The lease in milliseconds from now.
+    pub lease_ms: i64,
+}
+
+/// Ends a turn: the chat's pending rows are handed over, its replies appended and queued, the lane released.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Commit {
+    /// Which lane.
+    pub lane: LaneKey,
+    /// The holder's fence; another is `Fenced` and nothing is written.
+    pub fence: Fence,
+    /// The turn's origin.
+    pub chat: ChatId,
+    /// The newest row the turn saw.
+    pub upto: Seq,
+    /// How it ended.
+    pub end: TurnEnd,
+    /// What it says, in order.
+    pub emits: Vec<Emit>,
+}
+
+/// How a turn ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum TurnEnd {
+    /// It did its work.
+    Done {
+        /// Tokens read and written, as far as the backend knows.
+        tokens: u32,
+    },
+    /// The backend failed for good; a notice may be among the emits.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// To be tried again after this many milliseconds: nothing is handed over, nothing said, the attempt counts.
+    Again {
+        /// Milliseconds from the commit.
+        after_ms: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Too many attempts: the oldest pending row alone becomes a dead letter.
+    Poisoned {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Says something: one log row, and one outbox row per part where a platform must be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Emit {
+    /// The mailbox in whose name.
+    pub mailbox: MailboxId,
+    /// Who says it.
+    pub author: Author,
+    /// Where.
+    pub chat: ChatId,
+    /// What: a message, edit, deletion or reaction.
+    pub body: EventBody,
+    /// The row it is about.
+    pub target: Option<Seq>,
+    /// The parts to send; none where the append is the delivery.
+    pub parts: Vec<PlannedPart>,
+    /// How certain a send is.
+    pub class: DeliveryClass,
+    /// Parts not sent within this many milliseconds expire.
+    pub ttl_ms: i64,
+    /// A key under which the same emit is recognised.
+    pub idem: Option<String>,
+}
+
+/// One part of what is said, ready for the adapter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlannedPart {
+    /// What to do.
+    pub verb: Verb,
+}
+
+/// Decides about one delivery under its lane's fence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settle {
+    /// The out lane.
+    pub lane: LaneKey,
+    /// The holder's fence; another is `Fenced` and nothing is written.
+    pub fence: Fence,
+    /// Which delivery; `None` only gives the lane back.
+    pub delivery: Option<DeliveryId>,
+    /// What became of it.
+    pub to: Settled,
+}
+
+/// What becomes of a delivery. Every one but `Custody` and `Retry` is final, except that `Retry` and `Release` also
+/// give the lane back; the others keep it while rows wait in it, and give it back after the last.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum Settled {
+    /// About to be handed to the platform: from here on a crash leaves doubt.
+    Custody,
+    /// The platform has it.
+    Delivered {
+        /// What the platform calls it.
+        receipt: Receipt,
+    },
+    /// Certainly not done; again later. Counts an attempt.
+    Retry {
+        /// Milliseconds from the commit.
+        after_ms: i64,
+        /// Why.
+        reason: String,
+    },
+    /// It will never work.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Nobody knows.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+    /// Too late.
+    Expired,
+    /// Nothing happened; the lane sleeps and becomes due again. Costs no attempt.
+    Release {
+        /// Milliseconds from the commit.
+        after_ms: i64,
+    },
+}
+
+/// Decides about one file of one row; once none is pending the chat's lane is due.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MediaStep {
+    /// The row.
+    pub seq: Seq,
+    /// The file's place among the row's attachments.
+    pub index: u32,
+    /// Where it is now.
+    pub media: Media,
+    /// Its name as kept.
+    pub name: Option<String>,
+    /// Its type as found in the bytes.
+    pub mime: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// What the lane goes on waiting for after the last file, in milliseconds: an album's other pictures.
+    #[serde(default)]
+    pub wait_ms: i64,
+}
+
+/// Moves a reader's position forward; back is done without effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ack {
+    /// The chat.
+    pub chat: ChatId,
+    /// A mailbox id or a principal's name.
+    pub reader: String,
+    /// The newest row seen; beyond the chat's head is `Stale`.
+    pub seen: Seq,
+}
+
+/// Changes who and what exists.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "admin", rename_all = "snake_case")]
+pub enum Admin {
+    /// Makes sure a mailbox exists and has this door and scope. Makes its account as well.
+    PutMailbox(NewMailbox),
+    /// Adds a connection; `Duplicate` when its mailbox has one on that platform or the platform's account is in use.
+    AddConnection(Box<NewConnection>),
+    /// Replaces an active connection's secret, settings and platform account.
+    PutCredential(Box<NewConnection>),
+    /// Archives a connection: its history stays, its queued deliveries fail.
+    RemoveConnection {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Replaces a connection's policy, decided on revision `rev`; another is `Stale`.
+    SetPolicy {
+        /// Whose.
+        connection: ConnectionId,
+        /// The revision it was decided on.
+        rev: Revision,
+        /// The new policy.
+        policy: Policy,
+    },
+    /// A chat goes on under another handle.
+    MoveChat {
+        /// Whose.
+        connection: ConnectionId,
+        /// The old handle.
+        from: crate::id::Handle,
+        /// The new handle.
+        to: crate::id::Handle,
+    },
+    /// Sends a failed, unknown or expired delivery once more, as a person's decision.
+    RetryDelivery {
+        /// Which.
+        delivery: DeliveryId,
+        /// It expires after this many milliseconds.
+        ttl_ms: i64,
+    },
+    /// Forgets deliveries that failed, expired or are unknown and were made before a time.
+    PurgeDeliveries {
+        /// One only.
+        delivery: Option<DeliveryId>,
+        /// Made before.
+        before: Millis,
+    },
+    /// Stores a credential's hash.
+    PutToken(Token),
+    /// Forgets a credential.
+    RemoveToken {
+        /// Its findable prefix.
+        prefix: String,
+    },
+    /// Writes an adapter's memory if its revision is still `rev`, else `Stale`.
+    PutState {
+        /// Whose.
+        connection: ConnectionId,
+        /// Which value.
+        key: String,
+        /// The revision it was decided on, 0 for none.
+        rev: Revision,
+        /// The sealed value.
+        value: StateBox,
+    },
+    /// Ends every lease: only for a store that nobody else can have open.
+    EndLeases,
+}
+
+/// A mailbox to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewMailbox {
+    /// Its tenant.
+    pub account: AccountId,
+    /// Its id.
+    pub id: MailboxId,
+    /// Its name, unique within the account.
+    pub name: String,
+    /// How it is answered.
+    pub door: Door,
+    /// How much of it waits while one turn runs.
+    pub scope: LaneScope,
+}
+
+/// A connection to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewConnection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Its mailbox.
+    pub mailbox: MailboxId,
+    /// The network.
+    pub platform: Platform,
+    /// The platform's account id, unique among active connections.
+    pub ident: ExternalId,
+    /// The adapter's settings as JSON.
+    pub settings: String,
+    /// The sealed secrets.
+    pub secret: Option<SecretBox>,
+    /// Who may talk.
+    pub policy: Policy,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Committed.
+    Done(Done),
+    /// It had been committed before; nothing was written.
+    Duplicate {
+        /// The row it became then, where there is one.
+        seq: Option<Seq>,
+    },
+    /// The lane or connection has another holder; nothing was written.
+    Fenced,
+    /// Decided on old news; nothing was written. Read and decide again.
+    Stale,
+}
+
+/// What a committed step made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "done", rename_all = "snake_case")]
+pub enum Done {
+    /// Nothing to tell.
+    Nothing,
+    /// An event became a row.
+    Accepted(Accepted),
+    /// Lanes were taken.
+    Claimed {
+        /// Which, oldest due first.
+        lanes: Vec<Claimed>,
+    },
+    /// Rows were appended.
+    Appended {
+        /// One per emit.
+        rows: Vec<Appended>,
+        /// Whether the lane was given back with work left in it.
+        more: bool,
+    },
+    /// A delivery was settled.
+    Settled {
+        /// Whether the lane is still ours with rows in it.
+        more: bool,
+    },
+    /// So many things were changed.
+    Changed {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// An accepted event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Its row.
+    pub seq: Seq,
+    /// The chat's newest row before this one, zero for none: a reader who has that one misses nothing.
+    pub prev: Seq,
+    /// Its chat.
+    pub chat: ChatId,
+    /// The chat's session.
+    pub session: SessionId,
+    /// When it was committed.
+    pub at: Millis,
+    /// Whether the chat was unknown before.
+    pub new_chat: bool,
+    /// The lane, if one was offered to and taken.
+    pub claimed: Option<Claimed>,
+}
+
+/// A lane taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Which.
+    pub lane: LaneKey,
+    /// The new fence.
+    pub fence: Fence,
+    /// How many claims since its last success, this one included.
+    pub attempts: u32,
+}
+
+/// A row appended by an emit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// Its place.
+    pub seq: Seq,
+    /// The chat's newest row before this one, zero for none: a reader who has that one misses nothing.
+    pub prev: Seq,
+    /// Its chat.
+    pub chat: ChatId,
+    /// When.
+    pub at: Millis,
+}
+
+impl LaneKey {
+    /// The lane in which a mailbox answers this chat.
+    pub fn turn(mailbox: &MailboxId, scope: LaneScope, chat: ChatId, session: SessionId) -> Self {
+        let key = match scope {
+            LaneScope::Mailbox => "mailbox".to_owned(),
+            LaneScope::Session => format!("session/{session}"),
+            LaneScope::Chat => format!("chat/{chat}"),
+        };
+        Self {
+            kind: LaneKind::Turn,
+            owner: mailbox.as_str().to_owned(),
+            key,
+        }
+    }
+
+    /// The lane in which a connection sends to this chat.
+    pub fn out(connection: &ConnectionId, chat: ChatId) -> Self {
+        Self {
+            kind: LaneKind::Out,
+            owner: connection.as_str().to_owned(),
+            key: format!("chat/{chat}"),
+        }
+    }
+}
+
+impl Emit {
+    /// What is said, where it is a message or an edit.
+    pub fn content(&self) -> Option<&Content> {
+        self.body.content()
+    }
+}

@@ -1,0 +1,345 @@
+//! Connections: opens them, reads them, opens them again. Health comes from what they show, never from a side probe.
+
+use crate::connector::{AdapterError, Arrival, Incoming, LinkState, Outbound, Verb, Verdict};
+use crate::event::{Action, Media};
+use crate::house::House;
+use crate::id::Seq;
+use crate::link::Link;
+use crate::outbox::backoff;
+use crate::router::{self, Say, Taken, ToFetch};
+use crate::store::{Author, Chat, LaneKey, MediaStep, Step, StoreError};
+use crate::{connector, dispatch, outbox};
+use futures_util::{FutureExt, StreamExt};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// How many arrivals are committed together at most.
+const BATCH: usize = 256;
+/// A stream that stayed up so long has recovered: the next loss waits briefly again.
+const RECOVERED: Duration = Duration::from_secs(60);
+/// How many files of one connection are fetched at once.
+const FETCHES: usize = 4;
+/// How long one file may take.
+const FETCH: Duration = Duration::from_secs(60);
+
+/// Keeps one connection open until it is stopped.
+#[tracing::instrument(skip_all, fields(connection = %link.id, platform = %link.platform))]
+pub(crate) async fn run(house: Arc<House>, link: Arc<Link>) {
+    let fetches = Arc::new(Semaphore::new(FETCHES));
+    resume_files(&house, &link, &fetches).await;
+    house.tasks.spawn(outbox::run(house.clone(), link.clone()));
+    let mut losses = 0;
+    loop {
+        link.set_state(LinkState::Connecting);
+        let began = tokio::time::Instant::now();
+        let reading = AssertUnwindSafe(read(&house, &link, &fetches)).catch_unwind();
+        let lost = tokio::select! {
+            lost = reading => lost.unwrap_or_else(|_| Lost::Broken("the adapter crashed".to_owned())),
+            () = link.stop.cancelled() => return stopped(&link),
+            () = house.closing.cancelled() => return stopped(&link),
+        };
+        losses = if began.elapsed() > RECOVERED {
+            0
+        } else {
+            losses + 1
+        };
+        let wait = report(&house, &link, lost, losses);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = link.stop.cancelled() => return stopped(&link),
+            () = house.closing.cancelled() => return stopped(&link),
+        }
+    }
+}
+
+fn stopped(link: &Link) {
+    link.set_state(LinkState::Down {
+        reason: "stopped".to_owned(),
+    });
+}
+
+/// Why a connection was lost.
+enum Lost {
+    Adapter(AdapterError),
+    Store(StoreError),
+    Silent(Duration),
+    Broken(String),
+    Ended,
+}
+
+/// Says why the connection was lost, and how long to wait before it is opened again.
+fn report(house: &House, link: &Link, lost: Lost, losses: u32) -> Duration {
+    let tuning = &house.tuning;
+    let mut wait = backoff(
+        tuning.reopen_first,
+        tuning.reopen_most,
+        losses.saturating_sub(1),
+    );
+    let state = match lost {
+        Lost::Adapter(error) => match error.verdict() {
+            Verdict::Reauthenticate => {
+                wait = tuning.refused;
+                let reason = format!(
+                    "{error}; give it a new credential with `chatbox channels add {}`",
+                    link.platform
+                );
+                LinkState::NeedsAttention { reason }
+            }
+            _ => {
+                wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
+                LinkState::Down {
+                    reason: error.to_string(),
+                }
+            }
+        },
+        Lost::Store(error) => LinkState::Down {
+            reason: error.to_string(),
+        },
+        Lost::Silent(silence) => LinkState::Degraded {
+            reason: format!("nothing was heard for {silence:?}"),
+        },
+        Lost::Broken(reason) => LinkState::Down { reason },
+        Lost::Ended => LinkState::Down {
+            reason: "the platform closed the connection".to_owned(),
+        },
+    };
+    tracing::warn!(?state, ?wait, "connection lost");
+    link.set_state(state);
+    wait
+}
+
+/// Opens the connection and reads it until it is lost.
+async fn read(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>) -> Lost {
+    let resume = match house.store.connection(&link.id).await {
+        Ok(Some(row)) => row.cursor,
+        Ok(None) => return Lost::Broken("the connection was removed".to_owned()),
+        Err(error) => return Lost::Store(error),
+    };
+    let stream = match link.parts.adapter.open(resume).await {
+        Ok(stream) => stream,
+        Err(error) => return Lost::Adapter(error),
+    };
+    if link.is_native() {
+        link.alive(false);
+    }
+    let silence = link.capabilities.heartbeat.map(|beat| beat * 2);
+    let mut ready = stream.ready_chunks(BATCH);
+    loop {
+        let next = match silence {
+            Some(silence) => match timeout(silence, ready.next()).await {
+                Ok(next) => next,
+                Err(_) => return Lost::Silent(silence),
+            },
+            None => ready.next().await,
+        };
+        let Some(items) = next else {
+            return Lost::Ended;
+        };
+        let (arrivals, lost) = sort(link, items);
+        match router::accept(house, link, arrivals).await {
+            Ok(taken) => follow_up(house, link, taken, fetches),
+            Err(error) => return Lost::Store(error),
+        }
+        if let Some(error) = lost {
+            return Lost::Adapter(error);
+        }
+    }
+}
+
+/// The arrivals among what was yielded; health is noted on the way. Nothing after an error counts.
+fn sort(
+    link: &Link,
+    items: Vec<connector::Result<Incoming>>,
+) -> (Vec<Arrival>, Option<AdapterError>) {
+    let mut arrivals = Vec::new();
+    for item in items {
+        match item {
+            Ok(Incoming::Event(arrival)) => {
+                link.alive(true);
+                arrivals.push(arrival);
+            }
+            Ok(Incoming::Alive) => link.alive(false),
+            Ok(Incoming::Link(state)) => link.set_state(state),
+            Ok(Incoming::Gap { since }) => {
+                tracing::warn!(%since, "messages may be missing: the platform no longer has them");
+            }
+            Err(error) => return (arrivals, Some(error)),
+        }
+    }
+    (arrivals, None)
+}
+
+/// What accepting made necessary: turns, files, answers to commands. None of it holds up the next batch.
+fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) {
+    for claimed in taken.claims {
+        dispatch::begin(house, None, claimed);
+    }
+    for (chat, action) in taken.actions {
+        let (house, link) = (house.clone(), link.clone());
+        house.tasks.clone().spawn(async move {
+            if let Err(error) = act(&house, &link, &chat, action).await {
+                tracing::warn!(%error, "a command was not answered");
+            }
+        });
+    }
+    for file in taken.files {
+        fetch_later(house, link, fetches, file);
+    }
+    // An album's or a slow file's lane falls due without a claim of ours. Looking for lanes is a commit: only then.
+    if taken.owed {
+        house.turns_due.notify_one();
+    }
+}
+
+/// Answers a command. With the sender's rights, which here are those of anybody who may talk.
+async fn act(
+    house: &House,
+    link: &Link,
+    chat: &Chat,
+    action: Action,
+) -> Result<(), crate::house::Error> {
+    if let Some(token) = action.token {
+        let out = Outbound {
+            id: None,
+            chat: chat.handle.clone(),
+            verb: Verb::Answer {
+                token,
+                text: String::new(),
+            },
+        };
+        if connector::check(&link.capabilities, &out.verb).is_ok() {
+            link.parts.adapter.perform(&out).await?;
+        }
+        return Ok(());
+    }
+    let text = match action.name.as_str() {
+        "start" => "Hello! Write to me and I will answer.".to_owned(),
+        "new" => "A new conversation begins here.".to_owned(),
+        "status" => status(house, link),
+        "stop" => match stop_turn(house, chat) {
+            true => return Ok(()),
+            false => "There is nothing to stop.".to_owned(),
+        },
+        _ => return Ok(()),
+    };
+    let content = crate::event::Content::text(text);
+    router::say(house, chat, Author::System, Say::Message(content))
+        .await
+        .map(drop)
+}
+
+fn status(house: &House, link: &Link) -> String {
+    let backend = house
+        .backend(&link.mailbox)
+        .map_or("none".to_owned(), |backend| backend.name());
+    format!("I am here. Answered by: {backend}.")
+}
+
+fn stop_turn(house: &House, chat: &Chat) -> bool {
+    let Some(backend) = house.backend(&chat.mailbox) else {
+        return false;
+    };
+    house.stop_turn(&LaneKey::turn(
+        &chat.mailbox,
+        backend.lane(),
+        chat.id,
+        chat.session,
+    ))
+}
+
+/// Fetches what a crash left with the platform.
+async fn resume_files(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>) {
+    match house.store.pending_media(&link.id).await {
+        Ok(files) => {
+            for file in files {
+                let (seq, index) = (file.seq, file.index);
+                let file = ToFetch {
+                    seq,
+                    index,
+                    source: file.source,
+                    name: file.name,
+                    mime: file.mime,
+                    wait_ms: 0,
+                };
+                fetch_later(house, link, fetches, file);
+            }
+        }
+        Err(error) => tracing::error!(%error, "unfinished files cannot be listed"),
+    }
+}
+
+fn fetch_later(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>, file: ToFetch) {
+    let (house, link, fetches) = (house.clone(), link.clone(), fetches.clone());
+    house.tasks.clone().spawn(async move {
+        let _turn = fetches.acquire().await;
+        let seq = file.seq;
+        let step = tokio::select! {
+            fetched = fetch(&house, &link, file) => fetched,
+            () = link.stop.cancelled() => return,
+            () = house.closing.cancelled() => return,
+        };
+        match router::single(&house, Step::Media(step)).await {
+            Ok(_) => house.turns_due.notify_one(),
+            Err(error) => tracing::error!(%error, %seq, "a file's state was not stored"),
+        }
+    });
+}
+
+/// Brings one file here, or says why it does not come. The text it belongs to was delivered long since.
+async fn fetch(house: &House, link: &Link, file: ToFetch) -> MediaStep {
+    let fetched = timeout(FETCH, bring(house, link, &file)).await;
+    let outcome = fetched.unwrap_or_else(|_| Err(format!("it took longer than {FETCH:?}")));
+    let (seq, index, wait_ms): (Seq, u32, i64) = (file.seq, file.index, file.wait_ms);
+    match outcome {
+        Ok(kept) => MediaStep {
+            seq,
+            index,
+            media: kept.media,
+            name: Some(kept.name),
+            mime: Some(kept.mime),
+            size: kept.size,
+            wait_ms,
+        },
+        Err(reason) => {
+            tracing::warn!(reason, %seq, "a file did not come");
+            MediaStep {
+                seq,
+                index,
+                media: Media::Failed { reason },
+                name: None,
+                mime: None,
+                size: None,
+                wait_ms,
+            }
+        }
+    }
+}
+
+async fn bring(
+    house: &House,
+    link: &Link,
+    file: &ToFetch,
+) -> Result<crate::event::Attachment, String> {
+    let source = link
+        .parts
+        .media
+        .as_ref()
+        .ok_or("this platform's files cannot be fetched")?;
+    let most = link
+        .capabilities
+        .media_in
+        .and_then(|limits| limits.max_bytes)
+        .unwrap_or(u64::MAX);
+    let bytes = source
+        .fetch(&file.source)
+        .await
+        .map_err(|error| error.to_string())?;
+    house
+        .blobs
+        .put(&file.name, &file.mime, most, bytes)
+        .await
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,401 @@
+//! The engine as a whole, over the store in memory and invented platforms, on paused time.
+
+mod world;
+
+use chatbox_core::backend::{BackendError, TurnOutcome};
+use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
+use chatbox_core::event::{Content, EventBody};
+use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, MemoryStore, Store};
+use chatbox_core::{Error, Say};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+use world::{Script, World, alpha, beta};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_goes_back_to_the_chat_it_came_from_and_nowhere_else() {
+    let world = World::new(Script::echo()).await;
+    let (alpha, beta) = (world.connect(alpha()).await, world.connect(beta()).await);
+    alpha.say("ana", "one").await;
+    beta.say("ben", "two").await;
+    sleep(SOON).await;
+    assert_eq!(alpha.sent(), [("ana".to_owned(), "one".to_owned())]);
+    assert_eq!(beta.sent(), [("ben".to_owned(), "two".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_one_chat_are_answered_in_order_and_one_turn_at_a_time() {
+    let world = World::new(Script::echo().taking(Duration::from_millis(50))).await;
+    let alpha = world.connect(alpha()).await;
+    for round in 0..5 {
+        for person in ["ana", "ben", "cem"] {
+            alpha.say(person, &format!("{round}")).await;
+        }
+        sleep(Duration::from_millis(70)).await;
+    }
+    sleep(SOON).await;
+    let answered = |person: &str| -> String {
+        let own = alpha.sent().into_iter().filter(|(chat, _)| chat == person);
+        own.map(|(_, text)| text)
+            .collect::<Vec<_>>()
+            .concat()
+            .replace('\n', "")
+    };
+    for person in ["ana", "ben", "cem"] {
+        assert_eq!(answered(person), "01234", "{person}");
+    }
+    assert_eq!(world.script.most_at_once_in_one_session(), 1);
+    assert!(
+        world.script.most_at_once() > 1,
+        "sessions run beside each other"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_during_a_turn_causes_another_turn() {
+    let world = World::new(Script::echo().taking(Duration::from_secs(2))).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "first").await;
+    sleep(Duration::from_secs(1)).await;
+    alpha.say("ana", "second").await;
+    sleep(Duration::from_secs(10)).await;
+    let texts: Vec<_> = alpha.sent().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_backend_is_told_once_and_the_session_stays_whole() {
+    let refused = || Err(BackendError::Refused("401 from the model".to_owned()));
+    let world = World::new(Script::echo().first([refused(), refused()])).await;
+    let alpha = world.connect(alpha()).await;
+    for text in ["one", "two", "three"] {
+        alpha.say("ana", text).await;
+        sleep(SOON).await;
+    }
+    let texts: Vec<_> = alpha.sent().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts.len(), 2, "one notice and one answer: {texts:?}");
+    assert!(
+        texts[0].starts_with("Sorry") && !texts[0].contains("401"),
+        "{texts:?}"
+    );
+    assert_eq!(texts[1], "three");
+    let told = world.script.last_context();
+    assert_eq!(told, ["one", "two"], "what failed is still known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_takes_too_long_is_ended_and_told() {
+    let world = World::new(Script::echo().taking(Duration::from_secs(1000))).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "slow").await;
+    sleep(Duration::from_secs(150)).await;
+    let sent = alpha.sent();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].1.contains("too long"), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crashing_turn_is_tried_again_and_ends_as_a_dead_letter() {
+    let world = World::new(Script::echo().crashing_on("bomb")).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "bomb").await;
+    sleep(Duration::from_secs(60)).await;
+    alpha.say("ana", "fine").await;
+    alpha.say("ben", "also fine").await;
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.script.crashes() <= 5, "{}", world.script.crashes());
+    let mut texts: Vec<_> = alpha.sent().into_iter().map(|(_, text)| text).collect();
+    texts.sort();
+    assert_eq!(texts, ["also fine", "fine"]);
+    let rows = world.rows("ana").await;
+    let dead = rows
+        .iter()
+        .any(|row| matches!(&row.body, EventBody::Outcome { .. }));
+    assert!(dead, "the dead letter can be seen: {rows:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_ends_a_running_turn_and_new_forgets_the_past() {
+    let world = World::new(Script::echo().taking(Duration::from_secs(60))).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "long").await;
+    sleep(Duration::from_secs(2)).await;
+    alpha.command("ana", "stop").await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(alpha.sent(), [("ana".to_owned(), "Stopped.".to_owned())]);
+    alpha.command("ana", "new").await;
+    sleep(Duration::from_secs(2)).await;
+    alpha.say("ana", "fresh").await;
+    sleep(Duration::from_secs(62)).await;
+    assert_eq!(world.script.last_context(), [""; 0].map(str::to_owned));
+    assert_eq!(
+        alpha.sent().last().map(|(_, text)| text.as_str()),
+        Some("fresh")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_cut_off_by_a_drain_runs_again_under_the_next_fence() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::over(store.clone(), Script::echo().taking(Duration::from_secs(5))).await;
+    let alpha_platform = alpha();
+    let first = world.connect(alpha_platform.clone()).await;
+    first.say("ana", "again").await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(world.chatbox.drain(SOON).await, "everything let go");
+    assert!(
+        first.sent().is_empty(),
+        "nothing was said by the turn that was cut off"
+    );
+    let next = World::over(store, Script::echo()).await;
+    let second = next.connect(alpha_platform).await;
+    sleep(SOON).await;
+    assert_eq!(second.sent(), [("ana".to_owned(), "again".to_owned())]);
+    let mut fences = world.script.fences();
+    fences.extend(next.script.fences());
+    assert!(
+        fences.windows(2).all(|pair| pair[0] < pair[1]),
+        "{fences:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_messages_at_once_are_answered_and_the_rest_waits_without_being_lost() {
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    for number in 0..25 {
+        alpha.say("ana", &format!("m{number}")).await;
+    }
+    sleep(Duration::from_secs(30)).await;
+    let all: String = alpha
+        .sent()
+        .into_iter()
+        .map(|(_, text)| format!("{text}\n"))
+        .collect();
+    for number in 0..25 {
+        assert_eq!(
+            all.matches(&format!("m{number}\n")).count(),
+            1,
+            "m{number} in {all}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_who_can_be_asked_to_wait_is_asked() {
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    let mut fates = Vec::new();
+    for number in 0..11 {
+        fates.push(
+            world
+                .chatbox
+                .receive(&alpha.id, alpha.event("ana", &format!("m{number}")))
+                .await
+                .expect("it runs"),
+        );
+    }
+    assert!(
+        fates[..10]
+            .iter()
+            .all(|fate| matches!(fate, Fate::Stored(_))),
+        "{fates:?}"
+    );
+    assert!(
+        matches!(fates[10], Fate::Later(wait) if wait <= Duration::from_secs(1)),
+        "{fates:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_come_and_go_at_run_time_and_one_failing_stops_no_other() {
+    let world = World::new(Script::echo()).await;
+    let (alpha, beta) = (world.connect(alpha()).await, world.connect(beta()).await);
+    alpha.break_off(AdapterError::new(ErrorKind::Unavailable, "gone"));
+    alpha.refuse_to_open();
+    beta.say("ben", "still here").await;
+    sleep(SOON).await;
+    assert_eq!(beta.sent().len(), 1);
+    world.chatbox.remove(&alpha.id).await.expect("it is there");
+    assert_eq!(world.chatbox.links().len(), 1);
+    assert!(matches!(
+        world.chatbox.remove(&alpha.id).await,
+        Err(Error::NotFound(_))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_reaches_every_platform_though_one_has_nobody() {
+    let world = World::new(Script::echo()).await;
+    let (alpha, beta) = (world.connect(alpha()).await, world.connect(beta()).await);
+    alpha.say("ana", "hi").await;
+    sleep(SOON).await;
+    let results = world
+        .chatbox
+        .broadcast(&"main".into(), &Content::text("news"), None)
+        .await;
+    sleep(SOON).await;
+    assert_eq!(
+        results.iter().filter(|(_, result)| result.is_ok()).count(),
+        1
+    );
+    assert_eq!(results.len(), 2);
+    assert_eq!(
+        alpha.sent().last(),
+        Some(&("ana".to_owned(), "news".to_owned()))
+    );
+    assert!(beta.sent().is_empty());
+    let only_beta = world
+        .chatbox
+        .broadcast(
+            &"main".into(),
+            &Content::text("news"),
+            Some(&["beta".into()]),
+        )
+        .await;
+    assert_eq!(only_beta.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_platform_does_not_offer_is_refused_before_anything_is_stored() {
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "hi").await;
+    sleep(SOON).await;
+    let said = world
+        .rows("ana")
+        .await
+        .into_iter()
+        .rfind(|row| row.out)
+        .expect("it answered");
+    let author = Author::Mailbox { id: "main".into() };
+    let refused = world
+        .chatbox
+        .say(said.chat, author, Say::Delete { target: said.seq })
+        .await;
+    let Err(Error::Adapter(error)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(error.kind(), &ErrorKind::Unsupported);
+    assert_eq!(world.rows("ana").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_accepted_send_ends_in_one_state_that_can_be_seen() {
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    let outcomes = [
+        (ErrorKind::Forbidden, DeliveryState::Failed),
+        (ErrorKind::Ambiguous, DeliveryState::Unknown),
+        (ErrorKind::Unavailable, DeliveryState::Delivered),
+        (ErrorKind::RateLimited, DeliveryState::Delivered),
+    ];
+    for (kind, expected) in outcomes {
+        alpha.fail_next_send(AdapterError::new(kind.clone(), "as told"));
+        alpha.say("ana", &format!("{kind:?}")).await;
+        sleep(Duration::from_secs(20)).await;
+        let newest = world
+            .deliveries()
+            .await
+            .into_iter()
+            .next()
+            .expect("it was queued");
+        assert_eq!(newest.state, expected, "{kind:?}");
+    }
+    let rows = world.rows("ana").await;
+    let told = rows
+        .iter()
+        .filter(|row| matches!(row.body, EventBody::Outcome { .. }))
+        .count();
+    assert_eq!(
+        told, 2,
+        "the agent is told of what failed and of what is in doubt"
+    );
+    assert_eq!(alpha.sent().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_lost_connection_costs_no_attempt_and_a_late_reply_expires() {
+    let world = World::new(Script::echo().taking(Duration::from_secs(10))).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "short").await;
+    sleep(Duration::from_secs(1)).await;
+    alpha.refuse_to_open();
+    alpha.break_off(AdapterError::new(ErrorKind::Unavailable, "gone"));
+    sleep(Duration::from_secs(120)).await;
+    let waiting = world.deliveries().await.remove(0);
+    assert_eq!(
+        (waiting.state, waiting.attempts),
+        (DeliveryState::Queued, 0)
+    );
+    alpha.open_again();
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(alpha.sent().len(), 1);
+    alpha.say("ana", "long").await;
+    sleep(Duration::from_secs(1)).await;
+    alpha.refuse_to_open();
+    alpha.break_off(AdapterError::new(ErrorKind::Unavailable, "gone"));
+    sleep(Duration::from_secs(2 * 60 * 60)).await;
+    alpha.open_again();
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.deliveries().await[0].state, DeliveryState::Expired);
+    assert_eq!(alpha.sent().len(), 1, "it came too late to be sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_turn_comes_from_a_clock() {
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "hi").await;
+    sleep(Duration::from_secs(60 * 60)).await;
+    assert_eq!(world.script.turns(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_events_three_times_in_any_order_are_taken_in_once() {
+    let store = Arc::new(MemoryStore::new());
+    let script = Script::replying(|_| Ok(TurnOutcome::default()));
+    let mut order: Vec<usize> = (0..30_000).map(|number| number % 10_000).collect();
+    let seed = world::shuffle(&mut order);
+    println!("seed {seed}");
+    let platform = alpha();
+    for part in order.chunks(6_000) {
+        let world = World::over(store.clone(), script.clone()).await;
+        let alpha = world.connect(platform.clone()).await;
+        for number in part {
+            alpha
+                .say_as(
+                    &format!("p{}", number % 50),
+                    &format!("m{number}"),
+                    &format!("e{number}"),
+                )
+                .await;
+        }
+        alpha.all_confirmed().await;
+        assert!(world.chatbox.drain(SOON).await);
+    }
+    let world = World::over(store.clone(), script).await;
+    let mut taken = 0;
+    for chat in store.chats(&"main".into(), 1000).await.expect("it reads") {
+        taken += world
+            .rows_of(chat.id)
+            .await
+            .iter()
+            .filter(|row| !row.out)
+            .count();
+    }
+    assert_eq!(taken, 10_000);
+    let filter = DeliveryFilter {
+        states: Vec::new(),
+        limit: 10,
+    };
+    assert!(
+        store
+            .deliveries(&filter)
+            .await
+            .expect("it reads")
+            .is_empty()
+    );
+}

@@ -1,0 +1,357 @@
+//! What every door of the server shares.
+
+use crate::auth::{Auth, OWNER};
+use crate::compose::Platforms;
+use crate::feed::Feed;
+use crate::http::{AddedView, Problem};
+use axum::http::{HeaderMap, header};
+use chatbox_core::admit::Policy;
+use chatbox_core::connector::{Egress, Secrets, Settings};
+use chatbox_core::id::{MailboxId, Platform};
+use chatbox_core::secret::Secret;
+use chatbox_core::store::StoreError;
+use chatbox_core::{Chatbox, Connect};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::RwLock;
+use url::Url;
+
+/// The cookie of a login.
+pub const COOKIE: &str = "chatbox";
+/// The word by which `channels add` makes a connection for a program that posts messages.
+pub const FEED: &str = "http";
+/// The mailbox every fresh server has.
+pub const MAILBOX: &str = "main";
+/// How long a checked inbound token is believed without asking the store.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// The running server.
+#[derive(Debug)]
+pub struct App {
+    /// The engine.
+    pub chatbox: Chatbox,
+    /// Who may come in.
+    pub auth: Auth,
+    /// The adapters this program has.
+    pub platforms: Platforms,
+    /// What answers, for people.
+    pub backend: String,
+    /// Where people reach it.
+    pub base: RwLock<Url>,
+    /// The counters, if they are kept.
+    pub metrics: Option<PrometheusHandle>,
+    /// Whether only this machine can ask.
+    pub is_loopback: bool,
+    /// When it began.
+    pub started: Instant,
+    /// Settings of each channel from the configuration.
+    pub settings: BTreeMap<String, toml::Table>,
+    inbound: Mutex<HashMap<String, (String, Instant)>>,
+}
+
+impl App {
+    /// The server's shared state.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is named where it is built, once"
+    )]
+    pub fn new(
+        chatbox: Chatbox,
+        auth: Auth,
+        platforms: Platforms,
+        backend: String,
+        base: Url,
+        metrics: Option<PrometheusHandle>,
+        is_loopback: bool,
+        settings: BTreeMap<String, toml::Table>,
+    ) -> Self {
+        let (base, started) = (RwLock::new(base), Instant::now());
+        let inbound = Mutex::default();
+        Self {
+            chatbox,
+            auth,
+            platforms,
+            backend,
+            base,
+            metrics,
+            is_loopback,
+            started,
+            settings,
+            inbound,
+        }
+    }
+
+    /// A fresh login link.
+    pub fn login_link(&self) -> String {
+        let base = self.base.try_read().map(|base| base.clone());
+        let base = base.map_or_else(|_| String::new(), |base| base.to_string());
+        format!(
+            "{}/login#{}",
+            base.trim_end_matches('/'),
+            self.auth.new_code()
+        )
+    }
+
+    /// Whether people come by TLS.
+    pub fn is_public_https(&self) -> bool {
+        self.base
+            .try_read()
+            .is_ok_and(|base| base.scheme() == "https")
+    }
+
+    /// Whether the request's cookie is a login's; whose.
+    pub async fn visitor(&self, headers: &HeaderMap) -> Option<String> {
+        let login = cookie(headers)?;
+        self.auth.principal(&login, "chat").await.ok().flatten()
+    }
+
+    /// Whose inbound token this is. Believed for a second, so that a busy connector costs one look-up a second.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn inbound_principal(&self, token: &Secret) -> Result<Option<String>, StoreError> {
+        let key = chatbox_core::admit::hash(token.expose());
+        if let Some((principal, until)) = self.believed().get(&key)
+            && *until > Instant::now()
+        {
+            return Ok(Some(principal.clone()));
+        }
+        let principal = self.auth.principal(token, "inbound").await?;
+        if let Some(principal) = &principal {
+            let mut believed = self.believed();
+            believed.retain(|_, (_, until)| *until > Instant::now());
+            believed.insert(key, (principal.clone(), Instant::now() + BELIEVED));
+        }
+        Ok(principal)
+    }
+
+    fn believed(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, Instant)>> {
+        self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a connection for a program that posts messages, with its token: shown once.
+    ///
+    /// # Errors
+    /// A name that cannot be a platform's or is taken, or the store.
+    pub async fn add_feed(&self, name: &str) -> Result<AddedView, Problem> {
+        let name = Platform::new(name);
+        if !name.is_valid() || self.platforms.get(&name).is_some() || name.as_str() == "webchat" {
+            let detail = "the name must have 1 to 32 of a-z, 0-9 and -, and be no channel's";
+            return Err(Problem::invalid("invalid_name", detail));
+        }
+        let taken = self
+            .chatbox
+            .store()
+            .connections()
+            .await?
+            .iter()
+            .any(|row| row.platform == name);
+        if taken {
+            let conflict = chatbox_core::Error::Conflict(format!(
+                "there is a connection named {name} already"
+            ));
+            return Err(conflict.into());
+        }
+        let id = self
+            .chatbox
+            .connect(Connect::new(Feed { name: name.clone() }, MAILBOX))
+            .await?;
+        let token = self
+            .auth
+            .issue("inbound", id.as_str(), "inbound", None)
+            .await?;
+        let base = self.base.read().await.clone();
+        let url = format!(
+            "{}/v1/connections/{id}/messages",
+            base.as_str().trim_end_matches('/')
+        );
+        Ok(AddedView {
+            account: name.to_string(),
+            id,
+            platform: name,
+            notes: vec!["the token is shown this once".to_owned()],
+            pairing_link: None,
+            pairing_code: None,
+            inbound_token: Some(token.expose().to_owned()),
+            inbound_url: Some(url),
+        })
+    }
+
+    /// Verifies a credential live, then saves it and starts the connection.
+    ///
+    /// # Errors
+    /// An unknown channel, what its platform says, or the store.
+    pub async fn add_channel(
+        &self,
+        platform: &Platform,
+        secrets: BTreeMap<String, Secret>,
+        settings: BTreeMap<String, String>,
+    ) -> Result<AddedView, Problem> {
+        let Some(factory) = self.platforms.get(platform) else {
+            let known = self.platforms.names().join(", ");
+            return Err(Problem::invalid(
+                "unknown_channel",
+                format!("there is no channel {platform}; there are: {known}, http"),
+            ));
+        };
+        let (settings, egress) = self.settings_for(platform, settings)?;
+        let mailbox = MailboxId::from(MAILBOX);
+        let (secrets, policy) = (Secrets(secrets), Policy::default());
+        let added = self
+            .chatbox
+            .add(Connect {
+                factory,
+                mailbox,
+                settings,
+                secrets,
+                policy,
+                egress,
+            })
+            .await?;
+        Ok(AddedView {
+            id: added.id,
+            platform: platform.clone(),
+            account: added.identity.name,
+            notes: added.identity.notes,
+            pairing_link: added.pairing_link,
+            pairing_code: added.pairing_code,
+            inbound_token: None,
+            inbound_url: None,
+        })
+    }
+
+    /// A channel's settings: those given now over those in the configuration. An address the operator names may be
+    /// on this machine or a private network.
+    fn settings_for(
+        &self,
+        platform: &Platform,
+        given: BTreeMap<String, String>,
+    ) -> Result<(Settings, Egress), Problem> {
+        let mut table = self
+            .settings
+            .get(platform.as_str())
+            .cloned()
+            .unwrap_or_default();
+        table.extend(
+            given
+                .into_iter()
+                .map(|(key, value)| (key, toml::Value::String(value))),
+        );
+        let egress = if table.contains_key("api_base") {
+            Egress::Private
+        } else {
+            Egress::Public
+        };
+        let settings = Settings::new(&table).map_err(chatbox_core::Error::from)?;
+        Ok((settings, egress))
+    }
+
+    /// Starts what was stored.
+    ///
+    /// # Errors
+    /// The store. A connection that cannot start is logged and does not stop the others.
+    pub async fn resume_all(&self) -> Result<(), StoreError> {
+        for row in self.chatbox.store().connections().await? {
+            let running = self.chatbox.links().iter().any(|link| link.id == row.id);
+            if running {
+                continue;
+            }
+            let (id, platform) = (row.id.clone(), row.platform.clone());
+            let factory = self
+                .platforms
+                .get(&platform)
+                .or_else(|| feed(&row.ident, &platform));
+            let Some(factory) = factory else {
+                tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
+                continue;
+            };
+            let egress = if row.settings.contains("\"api_base\"") {
+                Egress::Private
+            } else {
+                Egress::Public
+            };
+            if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
+                tracing::error!(%id, %platform, %error, "a connection cannot start");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A feed is its own account: no platform's account has its platform's name.
+fn feed(
+    ident: &chatbox_core::id::ExternalId,
+    platform: &Platform,
+) -> Option<Arc<dyn chatbox_core::connector::AdapterFactory>> {
+    let is_feed = ident.as_str() == platform.as_str() || ident.as_str() == MAILBOX;
+    (is_feed && platform.as_str() != "webchat").then(|| {
+        Arc::new(Feed {
+            name: platform.clone(),
+        }) as _
+    })
+}
+
+/// The login in the request's cookies.
+pub fn cookie(headers: &HeaderMap) -> Option<Secret> {
+    let all = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut pairs = all
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| Secret::new(value))
+}
+
+/// The web chat's visitors: whoever holds a login.
+#[cfg(feature = "webchat")]
+pub mod visitors {
+    use super::{App, OWNER};
+    use async_trait::async_trait;
+    use axum::http::HeaderMap;
+    use chatbox_webchat::{Visitor, Visitors};
+    use std::sync::{Arc, OnceLock};
+
+    /// Asks the app, once there is one.
+    #[derive(Debug, Default)]
+    pub struct Door(OnceLock<Arc<App>>);
+
+    impl Door {
+        /// From now on.
+        pub fn open(&self, app: Arc<App>) {
+            // A second call changes nothing: there is one app.
+            let _ = self.0.set(app);
+        }
+    }
+
+    fn visitor(principal: &str) -> Visitor {
+        let name = if principal == OWNER { "You" } else { principal };
+        Visitor {
+            id: principal.into(),
+            name: Some(name.to_owned()),
+        }
+    }
+
+    #[async_trait]
+    impl Visitors for Door {
+        async fn redeem(&self, ticket: &str) -> Option<Visitor> {
+            let id = self.0.get()?.auth.spend_ticket(ticket)?;
+            Some(visitor(id.as_str()))
+        }
+
+        async fn ticket(&self, headers: &HeaderMap) -> Option<String> {
+            let app = self.0.get()?;
+            let principal = app.visitor(headers).await?;
+            app.auth.new_ticket(principal.as_str().into())
+        }
+
+        async fn known(&self, headers: &HeaderMap) -> Option<Visitor> {
+            let principal = self.0.get()?.visitor(headers).await?;
+            Some(visitor(&principal))
+        }
+    }
+}

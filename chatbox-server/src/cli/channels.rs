@@ -1,0 +1,253 @@
+//! `channels` and `pairing`.
+
+use super::show::{List, Row, Shown, print, show};
+use crate::app::FEED;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::paths::{secret_from_env, secret_from_file};
+use axum::http::Method;
+use chatbox_core::secret::Secret;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Channels {
+    /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours
+    Add(Add),
+    /// Show every channel
+    List,
+    /// Show how every channel stands
+    Status {
+        /// Ask each platform now
+        #[arg(long)]
+        probe: bool,
+    },
+    /// Disconnect a channel; its history stays
+    Remove {
+        /// Its id or platform
+        channel: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// telegram, http …
+    platform: String,
+    /// The name of an http channel
+    name: Option<String>,
+    /// A file that holds the token; - reads it from standard input
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+    /// The platform's server, where it is not its own
+    #[arg(long, value_name = "URL")]
+    api_base: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Pairing {
+    /// Show who wrote and waits
+    List,
+    /// Let one of them talk
+    Approve {
+        /// The request's id
+        request: String,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct New {
+    platform: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    secrets: BTreeMap<String, Secret>,
+    settings: BTreeMap<String, String>,
+}
+
+pub(super) async fn run(client: &Client, command: Channels, json: bool) -> Result<(), Failure> {
+    match command {
+        Channels::Add(channel) => add(client, channel, json).await,
+        Channels::List | Channels::Status { probe: false } => {
+            show(&Shown::many(connections(client).await?), json)
+        }
+        Channels::Status { probe: true } => probe(client, json).await,
+        Channels::Remove { channel, yes } => remove(client, &channel, yes, json).await,
+    }
+}
+
+async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
+    let feed = add.platform == FEED;
+    if feed && add.name.is_none() {
+        let fix = "chatbox channels add http NAME";
+        return Err(Failure::new(
+            "name_missing",
+            "an http channel needs a name",
+            fix,
+        ));
+    }
+    let secrets = match feed {
+        true => BTreeMap::new(),
+        false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
+    };
+    let settings = add
+        .api_base
+        .map(|base| ("api_base".to_owned(), base))
+        .into_iter()
+        .collect();
+    let new = New {
+        platform: add.platform,
+        name: add.name,
+        secrets,
+        settings,
+    };
+    let row: Row = client
+        .ask(Method::POST, "/v1/connections", Some(&new))
+        .await?;
+    let link = row.text("pairing_link").map(str::to_owned);
+    show(&Shown::one(row), json)?;
+    match link {
+        Some(link) if !json => print(&format!(
+            "\n  next: open {link} and press Start: that makes you its owner. It works once, for 10 minutes.\n"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The token from its file, the environment, or a prompt: never from the command line.
+fn token(add: &Add) -> Result<Secret, Failure> {
+    if let Some(path) = &add.token_file {
+        let token = if path == Path::new("-") {
+            from_stdin()?
+        } else {
+            secret_from_file(path)?
+        };
+        return Ok(Secret::new(token));
+    }
+    let variable = format!(
+        "CHATBOX_{}_TOKEN",
+        add.platform.to_uppercase().replace('-', "_")
+    );
+    if let Some(token) = secret_from_env(&variable)? {
+        return Ok(Secret::new(token.trim()));
+    }
+    let missing = || {
+        let fix = format!("give it with --token-file PATH, --token-file - or {variable}");
+        Failure::new("secret_missing", "there is no token and nobody to ask", fix)
+    };
+    if !std::io::stdin().is_terminal() {
+        return Err(missing());
+    }
+    let typed = rpassword::prompt_password("  token: ").map_err(|_| missing())?;
+    let typed = typed.trim();
+    if typed.is_empty() {
+        Err(missing())
+    } else {
+        Ok(Secret::new(typed))
+    }
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
+    read.map_err(|error| Failure::io("cannot read the token", &error).exit(Exit::Usage))?;
+    let text = text.trim();
+    if text.is_empty() {
+        let fix = "pipe the token in, alone on one line";
+        return Err(Failure::new(
+            "secret_missing",
+            "standard input is empty",
+            fix,
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+async fn connections(client: &Client) -> Result<Vec<Row>, Failure> {
+    let list: List = client
+        .ask(Method::GET, "/v1/connections", None::<&()>)
+        .await?;
+    Ok(list.items)
+}
+
+async fn probe(client: &Client, json: bool) -> Result<(), Failure> {
+    let mut failed = false;
+    let mut rows = Vec::new();
+    for row in connections(client).await? {
+        let path = format!(
+            "/v1/connections/{}/probe",
+            row.text("id").unwrap_or_default()
+        );
+        let asked: Result<Row, Failure> = client.ask(Method::POST, &path, None::<&()>).await;
+        failed |= asked.is_err();
+        let answer = asked.map_or_else(|failure| failure.to_string(), |_| "works".to_owned());
+        rows.push(row.with("probe", answer));
+    }
+    show(&Shown::many(rows), json)?;
+    let broken = || Failure::new("probe_failed", "a channel does not work", "chatbox doctor");
+    if failed {
+        Err(broken().exit(Exit::NoServer))
+    } else {
+        Ok(())
+    }
+}
+
+async fn remove(client: &Client, channel: &str, yes: bool, json: bool) -> Result<(), Failure> {
+    let rows = connections(client).await?;
+    let fits =
+        |row: &&Row| row.text("id") == Some(channel) || row.text("platform") == Some(channel);
+    let id = rows
+        .iter()
+        .find(fits)
+        .and_then(|row| row.text("id"))
+        .ok_or_else(|| {
+            let what = format!("there is no channel {channel}");
+            Failure::new("not_found", what, "chatbox channels list").exit(Exit::NotFound)
+        })?;
+    if !yes && !confirmed(&format!("  disconnect {channel}? [y/N] "))? {
+        return Err(Failure::new(
+            "not_confirmed",
+            "nothing was changed",
+            "add --yes",
+        ));
+    }
+    let () = client
+        .ask(
+            Method::DELETE,
+            &format!("/v1/connections/{id}"),
+            None::<&()>,
+        )
+        .await?;
+    show(&Shown::one(Row::new().with("removed", id)), json)
+}
+
+/// Asks a person; where there is none, `--yes` is needed.
+pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let what = "this cannot be undone and there is nobody to ask";
+        return Err(Failure::new("confirmation_required", what, "add --yes"));
+    }
+    print(question)?;
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    read.map_err(|error| Failure::io("cannot read the answer", &error))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+pub(super) async fn pairing(client: &Client, command: Pairing, json: bool) -> Result<(), Failure> {
+    match command {
+        Pairing::List => {
+            let list: List = client.ask(Method::GET, "/v1/pairing", None::<&()>).await?;
+            show(&Shown::many(list.items), json)
+        }
+        Pairing::Approve { request } => {
+            let path = format!("/v1/pairing/{request}/approve");
+            let () = client.ask(Method::POST, &path, None::<&()>).await?;
+            show(&Shown::one(Row::new().with("approved", request)), json)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! How answers look: JSON for programs, plain aligned text for people, with nothing that moves a terminal.
+
+use crate::doctor::Report;
+use crate::failure::{Exit, Failure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::Write;
+
+/// One thing with named parts, in the order they were answered.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Row(serde_json::Map<String, Value>);
+
+/// What a command shows.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Shown {
+    /// One thing.
+    One(Row),
+    /// Several of a kind.
+    Many {
+        /// Which.
+        items: Vec<Row>,
+    },
+}
+
+/// A list as the server answers it.
+#[derive(Debug, Deserialize)]
+pub(super) struct List {
+    pub(super) items: Vec<Row>,
+}
+
+impl Row {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    fn lines(&self) -> String {
+        let shown = self.0.iter().filter(|(_, value)| !value.is_null());
+        let line = |(name, value): (&String, &Value)| format!("  {name:<14} {}\n", plain(value));
+        shown.map(line).collect::<Vec<_>>().concat()
+    }
+}
+
+impl Shown {
+    pub(super) fn one(row: Row) -> Self {
+        Self::One(row)
+    }
+
+    pub(super) fn many(items: Vec<Row>) -> Self {
+        Self::Many { items }
+    }
+}
+
+/// A value as people read it. What others wrote cannot move the cursor or change colours.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Object(parts) => {
+            let parts = parts.iter().filter(|(_, value)| !value.is_null());
+            parts
+                .map(|(name, value)| format!("{name} {}", plain(value)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("; "),
+        other => other.to_string(),
+    };
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// Shows an answer.
+pub(super) fn show(shown: &Shown, json: bool) -> Result<(), Failure> {
+    let text = match (json, shown) {
+        (true, shown) => format!(
+            "{}\n",
+            serde_json::to_string(shown).expect("what is shown is JSON")
+        ),
+        (false, Shown::One(row)) => row.lines(),
+        (false, Shown::Many { items }) if items.is_empty() => "  none\n".to_owned(),
+        (false, Shown::Many { items }) => {
+            items.iter().map(Row::lines).collect::<Vec<_>>().join("\n")
+        }
+    };
+    print(&text)
+}
+
+/// Shows what `doctor` found.
+pub(super) fn report(report: &Report, json: bool) -> Result<(), Failure> {
+    if json {
+        return print(&format!(
+            "{}\n",
+            serde_json::to_string(report).expect("a report is JSON")
+        ));
+    }
+    let lines = report.findings.iter().map(|finding| {
+        let severity = format!("{:?}", finding.severity).to_lowercase();
+        let cause = plain(&Value::String(finding.cause.clone()));
+        format!(
+            "  {severity:<8} {}: {cause}\n           fix: {}\n",
+            finding.id, finding.fix
+        )
+    });
+    let end = if report.ok {
+        "  everything works\n"
+    } else {
+        "  mend the above and run `chatbox doctor` again\n"
+    };
+    print(&format!("{}{end}", lines.collect::<Vec<_>>().concat()))
+}
+
+/// Prints; a reader that went away is no error.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("cannot write the answer", &error).exit(Exit::Io))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shows an error: one line for people, an object for programs.
+pub(super) fn failure(failure: &Failure, json: bool) {
+    if json {
+        let text = serde_json::json!({ "error": failure }).to_string();
+        // Nobody is left to tell when the terminal is gone.
+        let _ = print(&format!("{text}\n"));
+    } else {
+        let _ = writeln!(std::io::stderr(), "{failure}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What is wrong, and the exact way to mend it. Reads only.
+
+use crate::app::App;
+use chatbox_core::connector::LinkState;
+use chatbox_core::store::{DeliveryFilter, DeliveryState};
+use serde::{Deserialize, Serialize};
+
+/// Everything found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether nothing needs mending.
+    pub ok: bool,
+    /// What does, gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable short name.
+    pub id: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// What is the matter.
+    pub cause: String,
+    /// What to do, as a command where there is one.
+    pub fix: String,
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Messages do not flow.
+    Error,
+    /// Something is worth a look.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+fn finding(
+    id: &str,
+    severity: Severity,
+    cause: impl Into<String>,
+    fix: impl Into<String>,
+) -> Finding {
+    Finding {
+        id: id.to_owned(),
+        severity,
+        cause: cause.into(),
+        fix: fix.into(),
+    }
+}
+
+/// Looks at everything.
+pub async fn examine(app: &App) -> Report {
+    let mut findings = store(app).await;
+    findings.extend(connections(app).await);
+    findings.extend(deliveries(app).await);
+    if app.backend.starts_with("echo") {
+        let fix = "set OPENAI_API_KEY and OPENAI_MODEL, or start Ollama, and start chatbox again";
+        findings.push(finding(
+            "echo_backend",
+            Severity::Info,
+            "no AI was found at the start; chatbox says everything back",
+            fix,
+        ));
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    let ok = findings
+        .iter()
+        .all(|finding| finding.severity == Severity::Info);
+    Report { ok, findings }
+}
+
+async fn store(app: &App) -> Vec<Finding> {
+    match app.chatbox.store().now().await {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![finding(
+            "store_unavailable",
+            Severity::Error,
+            error.to_string(),
+            "see the server's log",
+        )],
+    }
+}
+
+async fn connections(app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let running = app.chatbox.links();
+    for row in app.chatbox.store().connections().await.unwrap_or_default() {
+        let platform = &row.platform;
+        if !running.iter().any(|link| link.id == row.id) {
+            let cause = format!("the {platform} connection {} did not start", row.id);
+            findings.push(finding(
+                "connection_not_started",
+                Severity::Error,
+                cause,
+                format!("chatbox channels add {platform}"),
+            ));
+        }
+        if row.policy.everyone {
+            let cause = format!("everybody in the world may talk on {platform}");
+            findings.push(finding(
+                "open_to_everyone",
+                Severity::Warning,
+                cause,
+                "chatbox channels list",
+            ));
+        }
+        let outside = !row.policy.trusted;
+        if outside && row.policy.owner.is_none() && row.policy.allow.is_empty() {
+            let cause = format!("nobody may talk on {platform} yet");
+            let fix = format!("chatbox channels add {platform}   # and open the link it prints");
+            findings.push(finding("nobody_paired", Severity::Warning, cause, fix));
+        }
+    }
+    for link in running {
+        let platform = &link.platform;
+        let (id, severity, reason) = match link.health().state {
+            LinkState::NeedsAttention { reason } => ("credential_refused", Severity::Error, reason),
+            LinkState::Down { reason } => ("connection_down", Severity::Error, reason),
+            LinkState::Degraded { reason } => ("connection_degraded", Severity::Warning, reason),
+            LinkState::Connecting => (
+                "connection_starting",
+                Severity::Info,
+                "on the way".to_owned(),
+            ),
+            _ => continue,
+        };
+        let fix =
+            format!("chatbox channels status --probe   # then chatbox channels add {platform}");
+        findings.push(finding(id, severity, format!("{platform}: {reason}"), fix));
+    }
+    findings
+}
+
+async fn deliveries(app: &App) -> Vec<Finding> {
+    let states = vec![
+        DeliveryState::Failed,
+        DeliveryState::Unknown,
+        DeliveryState::Expired,
+    ];
+    let filter = DeliveryFilter { states, limit: 100 };
+    let dead = app
+        .chatbox
+        .store()
+        .deliveries(&filter)
+        .await
+        .unwrap_or_default();
+    if dead.is_empty() {
+        return Vec::new();
+    }
+    let cause = format!("{} deliveries failed, expired or are unknown", dead.len());
+    vec![finding(
+        "dead_letters",
+        Severity::Warning,
+        cause,
+        "chatbox deliveries list --failed",
+    )]
+}

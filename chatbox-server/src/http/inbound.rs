@@ -1,0 +1,425 @@
+//! The door of connector processes: one message in, answered once it is on disk.
+
+use super::{Bearer, Problem};
+use crate::app::App;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine;
+use chatbox_core::connector::Fate;
+use chatbox_core::event::{Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender};
+use chatbox_core::id::{ConnectionId, Millis};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How deep a body may nest: what is kept as it came must be readable by everybody who gets it.
+const DEPTH: usize = 64;
+/// The longest identifier, in bytes.
+const ID: usize = 512;
+/// The longest text, in bytes.
+const TEXT: usize = 512 * 1024;
+/// How many files one message holds.
+const FILES: usize = 20;
+
+/// What a connector sends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inbound {
+    event_id: String,
+    #[serde(rename = "type", default = "message")]
+    kind: String,
+    chat: InboundChat,
+    sender: InboundSender,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    attachments: Vec<InboundFile>,
+    #[serde(default)]
+    reply_to: Option<String>,
+    #[serde(default)]
+    target_message_id: Option<String>,
+    #[serde(default)]
+    emoji: Option<String>,
+    #[serde(default)]
+    timestamp: Option<Timestamp>,
+    #[serde(default)]
+    metadata: Option<Box<serde_json::value::RawValue>>,
+}
+
+fn message() -> String {
+    "message".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboundChat {
+    handle: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default = "dm")]
+    kind: ChatKind,
+}
+
+fn dm() -> ChatKind {
+    ChatKind::Dm
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboundSender {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    is_bot: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboundFile {
+    filename: String,
+    content_type: String,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    data_b64: Option<String>,
+}
+
+/// Seconds or milliseconds since 1970, or RFC 3339.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Timestamp {
+    Number(f64),
+    Text(String),
+}
+
+/// What a connector is told.
+#[derive(Debug, Serialize)]
+pub(crate) struct Received {
+    message_id: String,
+    duplicate: bool,
+}
+
+/// Takes one message in.
+pub(crate) async fn receive(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Bearer(token): Bearer,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Received>, Problem> {
+    let principal = app.inbound_principal(&token).await?;
+    let connection = ConnectionId::new(id);
+    if principal.as_deref() != Some(connection.as_str()) {
+        return Err(Problem::unauthorized("this token is not this connection's"));
+    }
+    let inbound = parse(&headers, &body)?;
+    let event = translate(&app, inbound).await?;
+    match app.chatbox.receive(&connection, event).await {
+        Ok(Fate::Stored(seq)) => Ok(Json(Received {
+            message_id: format!("msg_{seq}"),
+            duplicate: false,
+        })),
+        Ok(Fate::Duplicate(seq)) => Ok(Json(Received {
+            message_id: format!("msg_{seq}"),
+            duplicate: true,
+        })),
+        Ok(Fate::Refused(reason)) => {
+            let detail = format!("the sender may not talk here: {reason}");
+            Err(Problem::invalid("denied_by_policy", detail))
+        }
+        Ok(Fate::Later(wait)) => {
+            let hint = "send it again after that time";
+            let detail = "this sender is too fast; nothing was stored";
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail, hint);
+            Err(problem.retry_after(wait.as_secs() + 1))
+        }
+        Err(chatbox_core::Error::NotRunning(_)) => {
+            let hint = "add it again with `chatbox channels add http NAME`";
+            Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "archived",
+                "this connection was removed",
+                hint,
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Inbound, Problem> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let detail = "the body is not declared as JSON";
+        let hint = "send Content-Type: application/json";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+            hint,
+        ));
+    }
+    let bad = |code: &str, detail: String| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            code,
+            detail,
+            "send one JSON object",
+        )
+    };
+    if let Err(error) = std::str::from_utf8(body) {
+        return Err(bad(
+            "invalid_utf8",
+            format!("byte {} is not UTF-8", error.valid_up_to()),
+        ));
+    }
+    if depth(body) > DEPTH {
+        let detail = format!("it nests deeper than {DEPTH}");
+        return Err(bad("too_deep", detail));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let said = error.to_string();
+        if said.contains("recursion limit") {
+            bad("too_deep", said)
+        } else if said.contains("surrogate") || said.contains("hex escape") {
+            bad("invalid_utf8", said)
+        } else if said.contains("duplicate field") {
+            bad("duplicate_key", said)
+        } else if said.contains("unknown field") {
+            Problem::invalid("unknown_field", said)
+        } else if error.is_data() {
+            Problem::invalid("invalid_field", said)
+        } else {
+            bad("invalid_json", said)
+        }
+    })
+}
+
+/// How deep brackets nest outside of texts.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+async fn translate(app: &App, inbound: Inbound) -> Result<Event, Problem> {
+    check(&inbound)?;
+    let at = inbound
+        .timestamp
+        .as_ref()
+        .map_or_else(|| Ok(now()), millis)?;
+    let target = || {
+        let target = inbound
+            .target_message_id
+            .as_deref()
+            .filter(|target| !target.is_empty());
+        target
+            .map(Into::into)
+            .ok_or_else(|| Problem::invalid("invalid_field", "target_message_id is missing"))
+    };
+    let body = match inbound.kind.as_str() {
+        "message" => EventBody::Message(content(app, &inbound).await?),
+        "edit" => EventBody::Edit {
+            target: target()?,
+            content: content(app, &inbound).await?,
+        },
+        "delete" => EventBody::Delete { target: target()? },
+        "reaction" => EventBody::Reaction {
+            target: target()?,
+            emoji: inbound.emoji.clone().into_iter().collect(),
+        },
+        other => EventBody::Unsupported {
+            what: other.to_owned(),
+        },
+    };
+    Ok(Event {
+        id: inbound.event_id.into(),
+        chat: Place {
+            handle: inbound.chat.handle.into(),
+            kind: inbound.chat.kind,
+            name: inbound.chat.name,
+        },
+        sender: Sender {
+            id: inbound.sender.id.into(),
+            name: inbound.sender.name,
+            is_bot: inbound.sender.is_bot,
+        },
+        at,
+        body,
+        addressed: true,
+        late: false,
+        group: None,
+        raw: inbound.metadata.map(Into::into),
+    })
+}
+
+fn check(inbound: &Inbound) -> Result<(), Problem> {
+    let ids = [
+        ("event_id", &inbound.event_id),
+        ("chat.handle", &inbound.chat.handle),
+        ("sender.id", &inbound.sender.id),
+        ("type", &inbound.kind),
+    ];
+    for (name, value) in ids {
+        if value.trim().is_empty() || value.len() > ID {
+            return Err(Problem::invalid(
+                "invalid_field",
+                format!("{name} must have 1 to {ID} bytes"),
+            ));
+        }
+    }
+    let names = [
+        &inbound.chat.name,
+        &inbound.sender.name,
+        &inbound.reply_to,
+        &inbound.emoji,
+    ];
+    let texts = ids
+        .iter()
+        .map(|(_, value)| *value)
+        .chain(names.into_iter().flatten())
+        .chain(&inbound.text);
+    if texts.clone().any(|text| text.contains('\0')) {
+        return Err(Problem::invalid(
+            "control_character",
+            "a text holds U+0000, which cannot be stored",
+        ));
+    }
+    if inbound.text.as_ref().is_some_and(|text| text.len() > TEXT) {
+        let detail = format!("the text is longer than {TEXT} bytes");
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "text_too_long",
+            detail,
+            "send it in pieces",
+        ));
+    }
+    if inbound.attachments.len() > FILES {
+        return Err(Problem::invalid(
+            "too_many_files",
+            format!("a message holds at most {FILES} files"),
+        ));
+    }
+    let empty = inbound
+        .text
+        .as_ref()
+        .is_none_or(|text| text.trim().is_empty())
+        && inbound.attachments.is_empty();
+    if empty && matches!(inbound.kind.as_str(), "message" | "edit") {
+        return Err(Problem::invalid(
+            "empty_message",
+            "there is neither text nor a file",
+        ));
+    }
+    Ok(())
+}
+
+async fn content(app: &App, inbound: &Inbound) -> Result<Content, Problem> {
+    let mut attachments = Vec::new();
+    for file in &inbound.attachments {
+        attachments.push(keep(app, file).await?);
+    }
+    Ok(Content {
+        text: inbound.text.clone().unwrap_or_default(),
+        attachments,
+        reply_to: inbound.reply_to.clone().map(Into::into),
+    })
+}
+
+/// A file sent along is stored; one that would have to be fetched is named and not fetched.
+async fn keep(app: &App, file: &InboundFile) -> Result<Attachment, Problem> {
+    let Some(data) = &file.data_b64 else {
+        let reason = match file.url {
+            Some(_) => "files are taken as data_b64, not fetched from addresses",
+            None => "no bytes were sent",
+        };
+        let (name, mime) = (
+            crate::media::display_name(&file.filename),
+            file.content_type.clone(),
+        );
+        return Ok(Attachment {
+            name,
+            mime,
+            size: file.size,
+            media: Media::Failed {
+                reason: reason.to_owned(),
+            },
+        });
+    };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data);
+    let bytes = bytes.map_err(|_| Problem::invalid("invalid_field", "data_b64 is not base64"))?;
+    let stream = futures_util::stream::once(async move { Ok(Bytes::from(bytes)) }).boxed();
+    let kept = app
+        .chatbox
+        .blobs()
+        .put(&file.filename, &file.content_type, u64::MAX, stream)
+        .await;
+    kept.map_err(|error| {
+        tracing::error!(%error, "a file could not be stored");
+        let hint = "nothing was stored; try again in a moment";
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "try_later",
+            "the file could not be stored",
+            hint,
+        )
+        .retry_after(1)
+    })
+}
+
+fn now() -> Millis {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Seconds below the year 5138, milliseconds above; text as RFC 3339.
+fn millis(timestamp: &Timestamp) -> Result<Millis, Problem> {
+    let invalid = || {
+        let detail =
+            "timestamp must be seconds or milliseconds since 1970, or RFC 3339 with a zone";
+        Problem::invalid("invalid_timestamp", detail)
+    };
+    match timestamp {
+        #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+        Timestamp::Number(number) if (0.0..1e15).contains(number) => {
+            let millis = if *number < 1e11 {
+                number * 1000.0
+            } else {
+                *number
+            };
+            Ok(Millis(millis as i64))
+        }
+        Timestamp::Number(_) => Err(invalid()),
+        Timestamp::Text(text) => {
+            let time = humantime::parse_rfc3339(text).map_err(|_| invalid())?;
+            let since = time
+                .duration_since(std::time::SystemTime::UNIX_EPOCH)
+                .map_err(|_| invalid())?;
+            Ok(Millis(
+                i64::try_from(since.as_millis()).map_err(|_| invalid())?,
+            ))
+        }
+    }
+}

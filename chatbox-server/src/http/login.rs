@@ -1,0 +1,60 @@
+//! Logging in: a one-time code becomes a cookie that pages cannot read and other sites cannot send.
+
+use super::Problem;
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the login page sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Login {
+    code: String,
+}
+
+/// Spends a code for a cookie.
+pub(crate) async fn log_in(
+    State(app): State<Arc<App>>,
+    Json(login): Json<Login>,
+) -> Result<impl IntoResponse, Problem> {
+    if !app.auth.spend_code(&login.code) {
+        let detail = "this code was used, is too old, or never was";
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "login_refused",
+            detail,
+            "run `chatbox login-link`",
+        ));
+    }
+    let token = app.auth.log_in().await?;
+    let secure = if app.is_public_https() {
+        "; Secure"
+    } else {
+        ""
+    };
+    let cookie = format!(
+        "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{secure}",
+        crate::app::COOKIE,
+        token.expose()
+    );
+    let headers: [(HeaderName, String); 1] = [(header::SET_COOKIE, cookie)];
+    Ok((StatusCode::NO_CONTENT, headers))
+}
+
+/// A fresh login link.
+#[derive(Debug, Serialize)]
+pub(crate) struct Link {
+    url: String,
+    expires_in: u64,
+}
+
+/// Makes a fresh login link.
+pub(crate) async fn link(State(app): State<Arc<App>>) -> Json<Link> {
+    Json(Link {
+        url: app.login_link(),
+        expires_in: crate::auth::CODE_LIFE.as_secs(),
+    })
+}

@@ -1,0 +1,162 @@
+//! Every door of the server, on one listener, behind one guard.
+
+mod connections;
+mod deliveries;
+mod guard;
+mod health;
+mod inbound;
+mod login;
+mod media;
+mod problem;
+
+pub use connections::AddedView;
+pub use guard::Names;
+pub use problem::Problem;
+
+use crate::app::App;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use chatbox_core::secret::Secret;
+use std::sync::Arc;
+
+/// The largest body of an ordinary request, in bytes.
+const BODY: usize = 1024 * 1024;
+
+/// The whole server as a service.
+pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
+    let operator = Router::new()
+        .route(
+            "/v1/connections",
+            get(connections::list).post(connections::add),
+        )
+        .route("/v1/connections/{id}", delete(connections::remove))
+        .route("/v1/connections/{id}/probe", post(connections::probe))
+        .route("/v1/pairing", get(connections::requests))
+        .route("/v1/pairing/{request}/approve", post(connections::approve))
+        .route(
+            "/v1/deliveries",
+            get(deliveries::list).delete(deliveries::purge),
+        )
+        .route("/v1/deliveries/{id}/retry", post(deliveries::retry))
+        .route("/v1/messages/{id}/trace", get(deliveries::trace))
+        .route("/v1/login-links", post(login::link))
+        .route("/v1/doctor", get(health::doctor))
+        .route_layer(from_fn_with_state(app.clone(), operator_only));
+    Router::new()
+        .route("/v1/connections/{id}/messages", post(inbound::receive))
+        .route("/login", post(login::log_in))
+        .route("/media/{id}", get(media::show))
+        .route("/health", get(health::summary))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .merge(operator)
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(BODY))
+        .merge(pages)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn(in_our_words))
+        .layer(from_fn_with_state(Arc::new(names), guard::check))
+}
+
+async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "nothing is here",
+        "check the address",
+    )
+}
+
+async fn not_allowed() -> Problem {
+    let hint = "see the Allow header";
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this address does not do that",
+        hint,
+    )
+}
+
+/// Errors of the framework itself, said as everything else is said.
+async fn in_our_words(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/problem+json");
+    if !(status.is_client_error() || status.is_server_error()) || ours {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let (code, hint) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "send less at once"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "send application/json"),
+        StatusCode::BAD_REQUEST => ("bad_request", "correct the request"),
+        _ => ("refused", "correct the request"),
+    };
+    let detail = status
+        .canonical_reason()
+        .unwrap_or("the request was refused")
+        .to_lowercase();
+    let mut response = Problem::new(status, code, detail, hint).into_response();
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+async fn operator_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match bearer(request.headers()) {
+        Ok(token) if app.auth.is_operator(&token) => next.run(request).await,
+        Ok(_) => Problem::unauthorized("the operator's token is another").into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The request's bearer token.
+fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(Problem::unauthorized("no credential was sent"));
+    };
+    if values.next().is_some() {
+        let hint = "send one Authorization header";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "duplicate_header",
+            "there are two credentials",
+            hint,
+        ));
+    }
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim())
+    });
+    match token {
+        Some(token) if !token.is_empty() => Ok(Secret::new(token)),
+        _ => Err(Problem::unauthorized(
+            "the credential is not a bearer token",
+        )),
+    }
+}
+
+/// A bearer token, required.
+pub(crate) struct Bearer(pub(crate) Secret);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        bearer(&parts.headers).map(Self)
+    }
+}

@@ -1,0 +1,163 @@
+//! Errors over HTTP: `application/problem+json` with a stable code and the way out.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chatbox_core::store::StoreError;
+use serde::Serialize;
+
+/// One error, as RFC 9457 has it, with `code` and `hint`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    #[serde(serialize_with = "number")]
+    status: StatusCode,
+    /// What happened.
+    pub detail: String,
+    /// A stable short name.
+    pub code: String,
+    /// What to do.
+    pub hint: String,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(
+        status: StatusCode,
+        code: &str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: format!("urn:chatbox:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status,
+            detail: detail.into(),
+            code: code.to_owned(),
+            hint: hint.into(),
+            retry_after: None,
+        }
+    }
+
+    /// To be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Nothing has this id.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no such {what}"),
+            "check the id",
+        )
+    }
+
+    /// No credential, or one that is not valid.
+    pub fn unauthorized(detail: &str) -> Self {
+        let hint = "send `Authorization: Bearer …` with a token that is valid here";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail, hint)
+    }
+
+    /// The body is not what this address takes.
+    pub fn invalid(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            code,
+            detail,
+            "correct the field and send it again",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).expect("a problem is JSON");
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed a request");
+        let hint = "nothing was stored; try again in a moment";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "try_later",
+            "the store cannot answer now",
+            hint,
+        )
+        .retry_after(1)
+    }
+}
+
+impl From<chatbox_core::Error> for Problem {
+    fn from(error: chatbox_core::Error) -> Self {
+        use chatbox_core::Error;
+        use chatbox_core::connector::Verdict;
+        match error {
+            Error::Store(error) => error.into(),
+            Error::NotFound(what) => Self::not_found(&what),
+            Error::Conflict(detail) => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                detail,
+                "change what it conflicts with first",
+            ),
+            Error::NotRunning(_) => {
+                let hint = "see `chatbox channels list`";
+                Self::new(StatusCode::CONFLICT, "not_running", error.to_string(), hint)
+            }
+            Error::Adapter(error) => match error.verdict() {
+                Verdict::Reauthenticate => {
+                    let hint = "check the credential; nothing was saved";
+                    Self::new(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        "credential_refused",
+                        error.to_string(),
+                        hint,
+                    )
+                }
+                Verdict::Never => Self::invalid("invalid_settings", error.to_string()),
+                _ => {
+                    let hint =
+                        "the platform cannot be reached as it should; nothing was saved; try again";
+                    Self::new(
+                        StatusCode::BAD_GATEWAY,
+                        "platform_unavailable",
+                        error.to_string(),
+                        hint,
+                    )
+                }
+            },
+            other => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                other.to_string(),
+                "see the server's log",
+            ),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Where everything lives: one folder, readable by its owner alone.
+
+use crate::failure::Failure;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The data folder and the files in it.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// The folder named, or the usual one: `$XDG_DATA_HOME/chatbox`, else `~/.local/share/chatbox`.
+    ///
+    /// # Errors
+    /// `no_home` when none is named and there is no home folder.
+    pub fn locate(named: Option<PathBuf>) -> Result<Self, Failure> {
+        if let Some(root) = named {
+            return Ok(Self { root });
+        }
+        home("XDG_DATA_HOME", ".local/share").map(|base| Self {
+            root: base.join("chatbox"),
+        })
+    }
+
+    /// Makes the folder, mode 0700; whether it is new.
+    ///
+    /// # Errors
+    /// `io_error`.
+    pub fn create(&self) -> Result<bool, Failure> {
+        let new = !self.root.exists();
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root);
+        made.map_err(|error| Failure::io(&format!("cannot make {}", self.root.display()), &error))?;
+        let closed = fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700));
+        closed.map_err(|error| {
+            Failure::io(&format!("cannot close {}", self.root.display()), &error)
+        })?;
+        Ok(new)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("chatbox.db")
+    }
+
+    /// The key that seals secrets.
+    pub fn vault_key(&self) -> PathBuf {
+        self.root.join("vault.key")
+    }
+
+    /// The token by which the command line speaks to the server.
+    pub fn operator_token(&self) -> PathBuf {
+        self.root.join("operator.token")
+    }
+
+    /// What a running server says of itself.
+    pub fn serve_json(&self) -> PathBuf {
+        self.root.join("serve.json")
+    }
+
+    /// Files sent and received.
+    pub fn media(&self) -> PathBuf {
+        self.root.join("media")
+    }
+}
+
+/// The configuration file that is read when none is named.
+pub fn usual_config() -> Option<PathBuf> {
+    home("XDG_CONFIG_HOME", ".config")
+        .ok()
+        .map(|base| base.join("chatbox/config.toml"))
+}
+
+fn home(variable: &str, below: &str) -> Result<PathBuf, Failure> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set(variable)
+        .or_else(|| set("HOME").map(|home| home.join(below)))
+        .ok_or_else(|| {
+            Failure::new(
+                "no_home",
+                format!("neither {variable} nor HOME is set"),
+                "name a folder with --data-dir",
+            )
+        })
+}
+
+/// Writes a file that only its owner reads, whole or not at all.
+///
+/// # Errors
+/// `io_error`.
+pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let failed = |error| Failure::io(&format!("cannot write {}", path.display()), &error);
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&draft).map_err(failed)?;
+    file.write_all(contents)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    fs::rename(&draft, path).map_err(failed)
+}
+
+/// A small file's text without its trailing newline, or `None` where there is no file.
+///
+/// # Errors
+/// `io_error`, or `too_large` beyond 64 KiB.
+pub fn read_small(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Failure::io(
+                &format!("cannot read {}", path.display()),
+                &error,
+            ));
+        }
+        Ok(meta) if !meta.is_file() => {
+            let what = format!("{} is not a file", path.display());
+            return Err(Failure::new("not_a_file", what, "name a regular file"));
+        }
+        Ok(meta) if meta.len() > 64 * 1024 => {
+            let what = format!("{} is {} bytes long", path.display(), meta.len());
+            return Err(Failure::new(
+                "too_large",
+                what,
+                "a secret or token is shorter than 64 KiB",
+            ));
+        }
+        Ok(_) => {}
+    }
+    let text = fs::read_to_string(path);
+    let text =
+        text.map_err(|error| Failure::io(&format!("cannot read {}", path.display()), &error))?;
+    Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// The secret in an environment variable, or in the file that the same variable with `_FILE` names.
+///
+/// # Errors
+/// `ambiguous_secret` when both are set, or the file's trouble.
+pub fn secret_from_env(name: &str) -> Result<Option<String>, Failure> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    let file = std::env::var_os(format!("{name}_FILE")).filter(|value| !value.is_empty());
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            let what = format!("both {name} and {name}_FILE are set");
+            Err(Failure::new("ambiguous_secret", what, "set one of them"))
+        }
+        (Some(value), None) => Ok(Some(value)),
+        (None, None) => Ok(None),
+        (None, Some(file)) => secret_from_file(Path::new(&file)).map(Some),
+    }
+}
+
+/// The secret in a file.
+///
+/// # Errors
+/// `secret_missing` when there is none, or the file's trouble.
+pub fn secret_from_file(path: &Path) -> Result<String, Failure> {
+    let text = read_small(path)?.filter(|text| !text.trim().is_empty());
+    let missing = || {
+        let what = format!("{} is missing or empty", path.display());
+        Failure::new(
+            "secret_missing",
+            what,
+            "write the secret into it, alone on one line",
+        )
+    };
+    text.map(|text| text.trim().to_owned()).ok_or_else(missing)
+}

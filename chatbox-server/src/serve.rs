@@ -1,0 +1,448 @@
+//! The server's life: open, start, listen, drain.
+
+use crate::app::{App, MAILBOX};
+use crate::auth::Auth;
+use crate::compose::Platforms;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::http::{self, Names};
+use crate::media::Folder;
+use crate::paths::{DataDir, read_small, secret_from_env, write_private};
+use axum::Router;
+use axum::serve::ListenerExt;
+use chatbox_core::id::code;
+use chatbox_core::secret::Secret;
+use chatbox_core::store::Store;
+use chatbox_core::{Chatbox, Options, Tuning};
+use chatbox_store::seal::{Vault, WeakKey};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
+
+/// Where a server listens that was told nothing.
+pub const USUAL_LISTEN: &str = "127.0.0.1:7700";
+/// How long the engine may take to let go; the process ends two seconds later at the latest.
+const DRAIN: Duration = Duration::from_secs(7);
+
+/// What a running server says of itself, for the command line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServeJson {
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens.
+    pub url: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Everything needed to start.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The data folder.
+    pub data: DataDir,
+    /// The configuration.
+    pub config: Config,
+    /// The address asked for at the command line or in the environment.
+    pub listen: Option<String>,
+    /// The database asked for at the command line or in the environment.
+    pub database: Option<String>,
+    /// A store that is open already, for programs that bring their own; `database` says nothing then.
+    pub store: Option<Arc<dyn Store>>,
+}
+
+/// An opened server: the engine runs, nothing listens yet.
+pub struct Opened {
+    /// What the doors share.
+    pub app: Arc<App>,
+    /// The doors.
+    pub router: Router,
+    /// Whether the data folder is new.
+    pub new: bool,
+    /// Tells open pages that the server goes away and will be back.
+    pub farewell: BoxFuture<'static, ()>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("new", &self.new)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// What keeps it from starting.
+pub async fn serve(start: Start) -> Result<(), Failure> {
+    let new = start.data.create()?;
+    let (listener, note) = listen(&start).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::io("cannot listen", &error))?;
+    let base = public_base(&start.config, address);
+    let opened = open(&start, new, base, true, address.ip().is_loopback()).await?;
+    let app = opened.app.clone();
+    let own = ServeJson {
+        pid: std::process::id(),
+        url: format!("http://{address}"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let own = serde_json::to_vec(&own).expect("three fields are JSON");
+    write_private(&start.data.serve_json(), &own)?;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let serving = tokio::spawn(
+        axum::serve(
+            listener.tap_io(|stream| drop(stream.set_nodelay(true))),
+            opened.router,
+        )
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .into_future(),
+    );
+    // Whoever reads the lines below may signal at once.
+    let signals = Signals::listen();
+    let signals = signals.map_err(|error| Failure::io("cannot listen for signals", &error))?;
+    announce(&app, &start.data, opened.new, note.as_deref());
+    add_from_environment(&app).await;
+    signals.told_to_stop().await;
+    tracing::info!("stopping");
+    let _ = std::fs::remove_file(start.data.serve_json());
+    stop.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(1), opened.farewell).await;
+    let drained = app.chatbox.drain(DRAIN).await;
+    if !drained {
+        tracing::warn!(
+            "not everything let go in time; what was cut off runs again at the next start"
+        );
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+    Ok(())
+}
+
+/// Opens the data and starts the engine. `run` starts the connections as well.
+///
+/// # Errors
+/// What keeps it from starting.
+pub async fn open(
+    start: &Start,
+    new: bool,
+    base: Url,
+    run: bool,
+    is_loopback: bool,
+) -> Result<Opened, Failure> {
+    let metrics = run.then(recorder).flatten();
+    let store = open_store(start).await?;
+    let vault = open_vault(&start.data)?;
+    let media = start.data.media();
+    std::fs::create_dir_all(&media)
+        .map_err(|error| Failure::io("cannot make the media folder", &error))?;
+    let operator = operator_token(&start.data)?;
+    let options = Options {
+        store: store.clone(),
+        blobs: Arc::new(Folder::new(media)),
+        seal: Arc::new(vault),
+        tuning: Tuning {
+            turn_timeout: start.config.backend.timeout,
+            ..Tuning::default()
+        },
+    };
+    let env = |name: &str| std::env::var(name).ok();
+    let invalid = |error: chatbox_backends::SettingsError| {
+        Failure::new(
+            "invalid_backend",
+            error.to_string(),
+            "correct the [backend] table or the environment",
+        )
+    };
+    let choice = chatbox_backends::detect(&start.config.backend, &env)
+        .await
+        .map_err(invalid)?;
+    let backend = chatbox_backends::build(&choice).map_err(invalid)?;
+    let chatbox = Chatbox::start(options);
+    let failed =
+        |error: chatbox_core::Error| Failure::new("start_failed", error.to_string(), "see the log");
+    chatbox.mailbox(MAILBOX, backend).await.map_err(failed)?;
+    let names = Names::new(start.config.public_url.clone());
+    let app = Arc::new(App::new(
+        chatbox,
+        Auth::new(store, operator),
+        Platforms::outside(),
+        choice.to_string(),
+        base,
+        metrics,
+        is_loopback,
+        start.config.channels.clone(),
+    ));
+    let (pages, farewell) = pages(&app, run).await.map_err(failed)?;
+    if run {
+        app.resume_all().await?;
+    }
+    Ok(Opened {
+        router: http::router(app.clone(), names, pages),
+        app,
+        new,
+        farewell,
+    })
+}
+
+/// Routes for people, and how to take leave of them.
+type Pages = (Router, BoxFuture<'static, ()>);
+
+/// The pages of the web chat, and its connection.
+#[cfg(feature = "webchat")]
+async fn pages(app: &Arc<App>, run: bool) -> Result<Pages, chatbox_core::Error> {
+    let door = Arc::new(crate::app::visitors::Door::default());
+    door.open(app.clone());
+    let webchat = chatbox_webchat::Webchat::new(door);
+    if run {
+        app.chatbox
+            .connect(chatbox_core::Connect::new(webchat.clone(), MAILBOX))
+            .await?;
+    }
+    let login = axum::routing::get(chatbox_webchat::login_page);
+    let pages = webchat.routes().route("/login", login);
+    Ok((pages, async move { webchat.shut().await }.boxed()))
+}
+
+#[cfg(not(feature = "webchat"))]
+async fn pages(_app: &Arc<App>, _run: bool) -> Result<Pages, chatbox_core::Error> {
+    Ok((Router::new(), async {}.boxed()))
+}
+
+fn recorder() -> Option<PrometheusHandle> {
+    let buckets = [
+        0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+    ];
+    let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    chatbox_core::meters::describe();
+    metrics::gauge!("chatbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Some(handle)
+}
+
+async fn open_store(start: &Start) -> Result<Arc<dyn Store>, Failure> {
+    if let Some(store) = &start.store {
+        return Ok(store.clone());
+    }
+    let url = start
+        .database
+        .clone()
+        .or_else(|| start.config.database_url.clone());
+    match url.as_deref() {
+        None => open_sqlite(start.data.database()).await,
+        Some(url) => match url.split_once(':') {
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", _)) => {
+                Ok(Arc::new(chatbox_store::PostgresStore::open(url).await?))
+            }
+            Some(("sqlite", path)) => {
+                open_sqlite(PathBuf::from(path.trim_start_matches("//"))).await
+            }
+            _ => {
+                let what = "the database address is of no kind this program knows".to_owned();
+                Err(Failure::new(
+                    "unknown_database",
+                    what,
+                    "write sqlite:PATH or postgres://USER@HOST/NAME",
+                ))
+            }
+        },
+    }
+}
+
+async fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(
+        chatbox_store::SqliteStore::open(&path, chatbox_store::SqliteOptions::default()).await?,
+    ))
+}
+
+/// The key that seals secrets: from the environment, from its file, or made now.
+fn open_vault(data: &DataDir) -> Result<Vault, Failure> {
+    let weak = |error: WeakKey| {
+        Failure::new(
+            "weak_key",
+            error.to_string(),
+            "make one with `head -c 32 /dev/urandom | base64`",
+        )
+    };
+    if let Some(key) = secret_from_env("CHATBOX_VAULT_KEY")? {
+        return Vault::from_base64(&key).map_err(weak);
+    }
+    if let Some(key) = read_small(&data.vault_key())? {
+        return Vault::from_base64(&key).map_err(weak);
+    }
+    let key = Vault::generate();
+    write_private(&data.vault_key(), key.as_bytes())?;
+    Vault::from_base64(&key).map_err(weak)
+}
+
+fn operator_token(data: &DataDir) -> Result<Secret, Failure> {
+    if let Some(token) = read_small(&data.operator_token())?.filter(|token| !token.is_empty()) {
+        return Ok(Secret::new(token));
+    }
+    let token = format!("operator_{}", code(32));
+    write_private(&data.operator_token(), token.as_bytes())?;
+    Ok(Secret::new(token))
+}
+
+/// Listens where asked. The usual place being taken is no reason not to start; a place somebody named is.
+async fn listen(start: &Start) -> Result<(TcpListener, Option<String>), Failure> {
+    let asked = start.listen.clone().or_else(|| start.config.listen.clone());
+    let text = asked.as_deref().unwrap_or(USUAL_LISTEN);
+    let address = start.config.address(text)?;
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok((listener, None)),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && asked.is_none() => {
+            let free = SocketAddr::new(address.ip(), 0);
+            let listener = TcpListener::bind(free)
+                .await
+                .map_err(|error| Failure::io("cannot listen", &error))?;
+            Ok((
+                listener,
+                Some(format!(
+                    "{address} is taken by something else; took a free port"
+                )),
+            ))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            let what = format!("{address} is taken by another program");
+            let fix = "stop that program, or listen elsewhere with --listen 127.0.0.1:0";
+            Err(Failure::new("address_in_use", what, fix).exit(Exit::Taken))
+        }
+        Err(error) => Err(Failure::io(&format!("cannot listen on {address}"), &error)),
+    }
+}
+
+fn public_base(config: &Config, address: SocketAddr) -> Url {
+    let own = || Url::parse(&format!("http://{address}")).expect("an address makes an address");
+    config.public_url.clone().unwrap_or_else(own)
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the start lines are this command's output"
+)]
+fn announce(app: &App, data: &DataDir, new: bool, note: Option<&str>) {
+    let new = if new { " (new)" } else { "" };
+    println!(
+        "  chatbox  {}   data {}{new}",
+        env!("CARGO_PKG_VERSION"),
+        data.root().display()
+    );
+    if let Some(note) = note {
+        println!("  note     {note}");
+    }
+    println!("  backend  {}", app.backend);
+    if cfg!(feature = "webchat") {
+        println!(
+            "  web chat {}   (works once, for 10 minutes)",
+            app.login_link()
+        );
+    }
+    println!("  next     chatbox channels add telegram");
+}
+
+/// Channels whose credential stands in the environment are added by starting.
+async fn add_from_environment(app: &App) {
+    for factory in app.platforms.iter() {
+        let manifest = factory.manifest();
+        let mut secrets = std::collections::BTreeMap::new();
+        for secret in &manifest.secrets {
+            match secret_from_env(&secret.env) {
+                Ok(Some(value)) => drop(secrets.insert(secret.name.clone(), Secret::new(value))),
+                Ok(None) => {}
+                Err(failure) => {
+                    tracing::error!(%failure, "a credential in the environment cannot be read");
+                }
+            }
+        }
+        if !secrets.is_empty() && secrets.len() == manifest.secrets.len() {
+            add_one(app, &manifest.platform, secrets).await;
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the pairing link is this command's output"
+)]
+async fn add_one(
+    app: &App,
+    platform: &chatbox_core::id::Platform,
+    secrets: std::collections::BTreeMap<String, Secret>,
+) {
+    let had_owner = app
+        .chatbox
+        .store()
+        .connections()
+        .await
+        .unwrap_or_default()
+        .into_iter();
+    let had_owner = had_owner
+        .filter(|row| row.platform == *platform)
+        .any(|row| row.policy.owner.is_some());
+    match app
+        .add_channel(platform, secrets, std::collections::BTreeMap::new())
+        .await
+    {
+        Ok(added) if had_owner => println!("  {platform} {}", added.account),
+        Ok(added) => {
+            println!("  {platform} {}", added.account);
+            if let Some(link) = added.pairing_link {
+                println!("  owner    {link}   (works once, for 10 minutes)");
+            }
+        }
+        Err(problem) => {
+            tracing::error!(platform = %platform, problem = problem.detail, fix = problem.hint, "not added");
+        }
+    }
+}
+
+/// The signals that end a server.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Listens for them from now on.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+
+    /// The first lets everything finish; the second ends the process at once, and so does time.
+    async fn told_to_stop(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            // Whichever comes first.
+            let _ = tokio::time::timeout(Duration::from_millis(9_500), self.next()).await;
+            quit();
+        });
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "a second signal means now; everything accepted is on disk"
+)]
+fn quit() {
+    std::process::exit(130);
+}

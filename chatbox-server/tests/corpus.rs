@@ -1,0 +1,394 @@
+//! Bad input, as data: the cases of `corpus/*.toml` against the program itself. Each has its clear code, nothing is
+//! stored, and the next good input works.
+
+mod program;
+
+use program::{Program, Running, empty_folder};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn corpus(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../corpus")
+        .join(name);
+    std::fs::read_to_string(&path).expect("the corpus lies beside the crates")
+}
+
+fn cases<T: for<'a> Deserialize<'a>>(name: &str) -> Vec<T> {
+    #[derive(Deserialize)]
+    struct Cases<T> {
+        case: Vec<T>,
+    }
+    let cases: Cases<T> = toml::from_str(&corpus(name)).expect("the corpus is readable");
+    cases.case
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2);
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("letters"), 16);
+    pairs.map(|it| pair(it).expect("hexadecimal")).collect()
+}
+
+/// Everything that is wrong, so that one run shows all of it.
+fn nothing_wrong(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+// ---- Configuration files -----------------------------------------------------------------------
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigCase {
+    name: String,
+    #[serde(rename = "row")]
+    _row: String,
+    text: Option<String>,
+    bytes: Option<String>,
+    times: Option<usize>,
+    file: Option<String>,
+    mode: Option<u32>,
+    exit: i32,
+    code: Option<String>,
+    says: Option<String>,
+}
+
+#[test]
+fn bad_configuration_files_are_refused_with_their_place_and_the_way_out() {
+    let mut faults = Vec::new();
+    for case in cases::<ConfigCase>("config.toml") {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = written(folder.path(), &case);
+        let mut command = Program::new(folder.path()).command();
+        command
+            .arg("--config")
+            .arg(path)
+            .args(["--json", "config", "check"]);
+        judge(
+            &mut faults,
+            &case.name,
+            &mut command,
+            case.exit,
+            case.code.as_deref(),
+            case.says.as_deref(),
+        );
+    }
+    nothing_wrong(&faults);
+}
+
+fn written(folder: &Path, case: &ConfigCase) -> PathBuf {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let path = folder.join("config.toml");
+    match case.file.as_deref() {
+        Some("missing") => return path,
+        Some("folder") => {
+            std::fs::create_dir(&path).expect("a folder");
+            return path;
+        }
+        Some("pipe") => {
+            let made = Command::new("mkfifo").arg(&path).status();
+            assert!(made.expect("mkfifo").success());
+            return path;
+        }
+        Some("loop") => {
+            symlink(&path, &path).expect("a link");
+            return path;
+        }
+        _ => {}
+    }
+    let text = match (&case.text, &case.bytes) {
+        (Some(text), _) => text.repeat(case.times.unwrap_or(1)).into_bytes(),
+        (None, hex) => bytes(hex.as_deref().expect("text or bytes")),
+    };
+    std::fs::write(&path, text).expect("a file");
+    let mode = std::fs::Permissions::from_mode(case.mode.unwrap_or(0o600));
+    std::fs::set_permissions(&path, mode).expect("a mode");
+    path
+}
+
+fn judge(
+    faults: &mut Vec<String>,
+    name: &str,
+    command: &mut Command,
+    exit: i32,
+    code: Option<&str>,
+    says: Option<&str>,
+) {
+    let done = program::run(command);
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    if done.status.code() != Some(exit) {
+        faults.push(format!(
+            "{name}: ended with {:?} instead of {exit}: {said}",
+            done.status
+        ));
+    }
+    if said.contains("panicked") {
+        faults.push(format!("{name}: it panicked: {said}"));
+    }
+    for wanted in code.into_iter().chain(says) {
+        if !said.contains(wanted) {
+            faults.push(format!("{name}: it does not say `{wanted}`: {said}"));
+        }
+    }
+}
+
+// ---- The command line --------------------------------------------------------------------------
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CliCase {
+    name: String,
+    #[serde(rename = "row")]
+    _row: String,
+    arguments: Vec<String>,
+    #[serde(default)]
+    server: bool,
+    #[serde(default)]
+    homeless: bool,
+    #[serde(default)]
+    json: bool,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    stdin: Option<String>,
+    exit: i32,
+    code: Option<String>,
+    says: Option<String>,
+}
+
+#[test]
+fn bad_command_lines_end_with_their_code_and_never_hang() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let mut faults = Vec::new();
+    for case in cases::<CliCase>("cli.toml") {
+        let (_keep, data) = if case.server {
+            (None, running.data().to_owned())
+        } else {
+            empty_folder()
+        };
+        let mut command = Program::new(&data).command();
+        command.args(
+            case.arguments
+                .iter()
+                .map(|it| it.replace("{data}", &data.display().to_string())),
+        );
+        command.envs(&case.env);
+        if case.homeless {
+            command.env_remove("HOME");
+        }
+        program::give(&mut command, folder.path(), case.stdin.as_deref());
+        judge(
+            &mut faults,
+            &case.name,
+            &mut command,
+            case.exit,
+            case.code.as_deref(),
+            case.says.as_deref(),
+        );
+        if case.json {
+            let done = program::run(&mut command);
+            let error = serde_json::from_slice::<Value>(&done.stdout);
+            if !error.is_ok_and(|it| it["error"]["code"].is_string() || it["code"].is_string()) {
+                let said = String::from_utf8_lossy(&done.stdout).into_owned();
+                faults.push(format!(
+                    "{}: standard output is no error in JSON: {said}",
+                    case.name
+                ));
+            }
+        }
+    }
+    assert!(
+        running.get("/health/live").starts_with("HTTP/1.1 200"),
+        "the server still answers"
+    );
+    nothing_wrong(&faults);
+}
+
+// ---- What connectors post ----------------------------------------------------------------------
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboundCase {
+    name: String,
+    #[serde(rename = "row")]
+    _row: String,
+    body: Option<String>,
+    bytes: Option<String>,
+    fill: Option<usize>,
+    files: Option<usize>,
+    deep: Option<usize>,
+    token: Option<String>,
+    content_type: Option<String>,
+    status: u16,
+    code: String,
+}
+
+impl InboundCase {
+    fn body(&self) -> Vec<u8> {
+        let Some(body) = &self.body else {
+            return bytes(self.bytes.as_deref().expect("a body or bytes"));
+        };
+        let file = r#"{"filename":"a","content_type":"text/plain","data_b64":"eA=="}"#;
+        let files = vec![file; self.files.unwrap_or(0)].join(",");
+        let deep = self.deep.unwrap_or(0);
+        let body = body.replace("FILL", &"x".repeat(self.fill.unwrap_or(0)));
+        let body = body.replace("FILES", &files);
+        body.replace("DEEP", &format!("{}{}", "[".repeat(deep), "]".repeat(deep)))
+            .into_bytes()
+    }
+}
+
+#[test]
+fn bad_posts_are_refused_store_nothing_and_the_next_good_one_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "[backend]\nkind = \"none\"\n");
+    let (feed, other) = (running.add_feed("alpha"), running.add_feed("beta"));
+    let path = format!("/v1/connections/{}/messages", feed.id);
+    let mut faults = Vec::new();
+    let mut last = 0;
+    for (number, case) in cases::<InboundCase>("inbound.toml").into_iter().enumerate() {
+        let tokens: Vec<&str> = match case.token.as_deref() {
+            None => vec![&feed.token],
+            Some("none") => vec![],
+            Some("other") => vec![&other.token],
+            Some("twice") => vec![&feed.token, &other.token],
+            Some(token) => vec![token],
+        };
+        let kind = case.content_type.as_deref().unwrap_or("application/json");
+        let answer = running.post(&path, &tokens, kind, &case.body());
+        let told: Value = serde_json::from_str(answer.body()).unwrap_or_default();
+        if answer.status() != case.status || told["code"] != case.code.as_str() {
+            faults.push(format!(
+                "{}: {} {}",
+                case.name,
+                answer.status(),
+                answer.body()
+            ));
+        }
+        if answer.header("content-type") != Some("application/problem+json")
+            || !told["hint"].is_string()
+        {
+            faults.push(format!(
+                "{}: not a problem with a hint: {}",
+                case.name,
+                answer.body()
+            ));
+        }
+        let event = format!("good{number}");
+        let good = format!(
+            r#"{{"event_id":"{event}","chat":{{"handle":"c"}},"sender":{{"id":"{event}"}},"text":"x"}}"#
+        );
+        let answer = running.post(&path, &[&feed.token], "application/json", good.as_bytes());
+        let told: Value = serde_json::from_str(answer.body()).unwrap_or_default();
+        let place = told["message_id"]
+            .as_str()
+            .and_then(|it| it.strip_prefix("msg_")?.parse::<i64>().ok());
+        match place {
+            Some(place) if answer.status() == 200 && told["duplicate"] == false => {
+                // Rows are numbered without gaps: a bad post that left one would show here.
+                if last != 0 && place != last + 1 {
+                    faults.push(format!(
+                        "{}: {} rows were stored by it",
+                        case.name,
+                        place - last - 1
+                    ));
+                }
+                last = place;
+            }
+            _ => faults.push(format!(
+                "after {}: {} {}",
+                case.name,
+                answer.status(),
+                answer.body()
+            )),
+        }
+        let again = running.post(&path, &[&feed.token], "application/json", good.as_bytes());
+        if !again.body().contains("\"duplicate\":true") {
+            faults.push(format!(
+                "after {}: the same event again: {}",
+                case.name,
+                again.body()
+            ));
+        }
+    }
+    nothing_wrong(&faults);
+}
+
+// ---- The index ---------------------------------------------------------------------------------
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexRow {
+    id: String,
+    #[serde(rename = "about")]
+    _about: String,
+    case: Option<String>,
+    test: Option<String>,
+    later: Option<String>,
+}
+
+#[test]
+fn every_row_has_a_case_or_a_test_or_says_what_it_waits_for() {
+    #[derive(Deserialize)]
+    struct Index {
+        row: Vec<IndexRow>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+        row: String,
+    }
+    let index: Index = toml::from_str(&corpus("INDEX.toml")).expect("the index is readable");
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in ["config.toml", "cli.toml", "inbound.toml"] {
+        for case in cases::<Named>(file) {
+            known
+                .entry(case.row)
+                .or_default()
+                .insert(format!("{file} {}", case.name));
+        }
+    }
+    let mut faults = Vec::new();
+    let mut ids = BTreeSet::new();
+    for row in index.row {
+        if !ids.insert(row.id.clone()) {
+            faults.push(format!("{} stands twice", row.id));
+        }
+        let ways = [&row.case, &row.test, &row.later]
+            .into_iter()
+            .flatten()
+            .count();
+        if ways != 1 {
+            faults.push(format!("{} has {ways} of case, test and later", row.id));
+        }
+        let cases = known.remove(&row.id);
+        match (&row.case, cases) {
+            (Some(file), Some(cases)) if cases.iter().any(|it| it.starts_with(file.as_str())) => {}
+            (Some(file), _) => faults.push(format!("{} has no case in {file}", row.id)),
+            (None, _) => {}
+        }
+    }
+    let wanted = [("C", 49), ("F", 43), ("L", 43), ("W", 45)];
+    let wanted = wanted
+        .iter()
+        .flat_map(|(letter, most)| (1..=*most).map(move |nth| format!("{letter}{nth:02}")));
+    let wanted: BTreeSet<String> = wanted.collect();
+    faults.extend(
+        wanted
+            .symmetric_difference(&ids)
+            .map(|id| format!("{id} is missing or unknown")),
+    );
+    faults.extend(
+        known
+            .keys()
+            .filter(|id| !ids.contains(*id))
+            .map(|id| format!("a case is for {id}, which is no row")),
+    );
+    nothing_wrong(&faults);
+}

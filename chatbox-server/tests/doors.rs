@@ -1,0 +1,148 @@
+//! Who may knock at all: host names and origins, on every door and with every method.
+
+mod program;
+
+use program::Running;
+
+const DOORS: [(&str, &str); 12] = [
+    ("GET", "/"),
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("GET", "/chat/ws"),
+    ("POST", "/chat/ticket"),
+    ("POST", "/chat/media"),
+    ("GET", "/chat/assets/chat.js"),
+    ("GET", "/v1/connections"),
+    ("POST", "/v1/connections/x/messages"),
+    ("GET", "/metrics"),
+    ("GET", "/health"),
+    ("OPTIONS", "/nowhere"),
+];
+
+fn status(answer: &str) -> u16 {
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(0)
+}
+
+fn knock(running: &Running, method: &str, path: &str, headers: &str) -> u16 {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    status(&running.exchange(request.as_bytes()))
+}
+
+#[test]
+fn every_door_refuses_foreign_hosts_and_pages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let own = running.address().to_owned();
+    let port = own.rsplit(':').next().expect("a port");
+    let hosts = [
+        "evil.test".to_owned(),
+        format!("evil.test:{port}"),
+        "127.evil.com".to_owned(),
+        format!("localhost.evil.com:{port}"),
+        format!("127.0.0.1.evil.com:{port}"),
+        "0.0.0.0".to_owned(),
+        format!("[::ffff:127.0.0.1]:{port}"),
+        "127.0.0.1@evil.test".to_owned(),
+        "192.168.0.1".to_owned(),
+    ];
+    let origins = [
+        "null".to_owned(),
+        "http://evil.test".to_owned(),
+        format!("https://{own}"),
+        "http://127.0.0.1:1".to_owned(),
+        format!("http://localhost.evil.com:{port}"),
+        format!("http://{own}.evil.com"),
+        "file://".to_owned(),
+        "chrome-extension://abc".to_owned(),
+    ];
+    let mut faults = Vec::new();
+    for (method, path) in DOORS {
+        for host in &hosts {
+            let got = knock(&running, method, path, &format!("Host: {host}\r\n"));
+            if got != 403 && got != 400 {
+                faults.push(format!("{method} {path} for {host}: {got}"));
+            }
+        }
+        for origin in &origins {
+            let got = knock(
+                &running,
+                method,
+                path,
+                &format!("Host: {own}\r\nOrigin: {origin}\r\n"),
+            );
+            if got != 403 {
+                faults.push(format!("{method} {path} from {origin}: {got}"));
+            }
+        }
+        for headers in [
+            "",
+            "Host: \r\n",
+            &format!("Host: {own}\r\nHost: evil.test\r\n"),
+        ] {
+            let got = knock(&running, method, path, headers);
+            if got != 400 && got != 403 {
+                faults.push(format!("{method} {path} with {headers:?}: {got}"));
+            }
+        }
+        for good in [
+            format!("Host: {own}\r\n"),
+            format!("Host: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n"),
+        ] {
+            let got = knock(&running, method, path, &good);
+            if got == 403 || got == 0 {
+                faults.push(format!("{method} {path} with {good:?}: {got}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn a_credential_in_an_address_is_refused_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    for (method, path) in DOORS {
+        for query in ["token=x", "access_token=x", "agent_secret=x"] {
+            let host = format!("Host: {}\r\n", running.address());
+            let got = knock(&running, method, &format!("{path}?{query}"), &host);
+            assert_eq!(got, 400, "{method} {path}?{query}");
+        }
+    }
+}
+
+#[test]
+fn operators_doors_open_for_the_operator_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let feed = running.add_feed("alpha");
+    let host = format!("Host: {}\r\n", running.address());
+    for (method, path) in [
+        ("GET", "/v1/connections"),
+        ("POST", "/v1/connections"),
+        ("DELETE", "/v1/connections/x"),
+        ("GET", "/v1/pairing"),
+        ("GET", "/v1/deliveries"),
+        ("DELETE", "/v1/deliveries"),
+        ("POST", "/v1/login-links"),
+        ("GET", "/v1/messages/msg_1/trace"),
+        ("GET", "/v1/doctor"),
+    ] {
+        assert_eq!(
+            knock(&running, method, path, &host),
+            401,
+            "{method} {path} with nothing"
+        );
+        let with_feed = format!("{host}Authorization: Bearer {}\r\n", feed.token);
+        assert_eq!(
+            knock(&running, method, path, &with_feed),
+            401,
+            "{method} {path} with a feed's token"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! The program, started as anybody starts it, and the smallest client that can post.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a command may take before it is called hung.
+const MOST: Duration = Duration::from_secs(30);
+
+/// How the program is run: with this home and nothing else of ours.
+pub(crate) struct Program {
+    home: PathBuf,
+}
+
+impl Program {
+    pub(crate) fn new(home: &Path) -> Self {
+        Self {
+            home: home.to_owned(),
+        }
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatbox"));
+        command
+            .env_clear()
+            .env("HOME", &self.home)
+            .env("PATH", "/usr/bin:/bin");
+        command.stdin(Stdio::null()).current_dir(&self.home);
+        command
+    }
+}
+
+/// A fresh data folder, which goes away with its keeper.
+pub(crate) fn empty_folder() -> (Option<tempfile::TempDir>, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    (Some(folder), path)
+}
+
+/// Gives a command something to read.
+pub(crate) fn give(command: &mut Command, folder: &Path, text: Option<&str>) {
+    let Some(text) = text else {
+        return;
+    };
+    let path = folder.join("typed");
+    std::fs::write(&path, text).expect("a file");
+    command.stdin(std::fs::File::open(path).expect("a file"));
+}
+
+/// Runs a command to its end; one that hangs is ended and reported with no status of its own.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let began = Instant::now();
+    while child.try_wait().expect("its state").is_none() {
+        if began.elapsed() > MOST {
+            child.kill().expect("it ends");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().expect("what it said")
+}
+
+/// A running server. Dropping it ends it.
+pub(crate) struct Running {
+    child: Child,
+    data: PathBuf,
+    address: String,
+}
+
+/// A connection for a program that posts messages.
+pub(crate) struct Feed {
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+impl Running {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
+        let (data, path) = (folder.join("served"), folder.join("served.toml"));
+        std::fs::write(&path, config).expect("a file");
+        let mut command = Program::new(folder).command();
+        command
+            .arg("--data-dir")
+            .arg(&data)
+            .arg("--config")
+            .arg(path)
+            .args(["--listen", "127.0.0.1:0"]);
+        command
+            .env("CHATBOX_LOG_LEVEL", "error")
+            .stdout(Stdio::null());
+        let child = command.spawn().expect("it starts");
+        let began = Instant::now();
+        let address = loop {
+            let said = std::fs::read(data.join("serve.json")).unwrap_or_default();
+            let said: Value = serde_json::from_slice(&said).unwrap_or_default();
+            if let Some(url) = said["url"].as_str() {
+                break url.trim_start_matches("http://").to_owned();
+            }
+            assert!(began.elapsed() < MOST, "it does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        Self {
+            child,
+            data,
+            address,
+        }
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self, within: Duration) -> Option<std::process::ExitStatus> {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    /// Sends bytes and reads the whole answer.
+    pub(crate) fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(MOST)).expect("a time");
+        // An answer may come before everything was read.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> String {
+        self.exchange(
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+                self.address
+            )
+            .as_bytes(),
+        )
+    }
+
+    pub(crate) fn post(&self, path: &str, tokens: &[&str], kind: &str, body: &[u8]) -> Answer {
+        let tokens: String = tokens
+            .iter()
+            .map(|it| format!("Authorization: Bearer {it}\r\n"))
+            .collect();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{tokens}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        Answer(self.exchange(&[head.as_bytes(), body].concat()))
+    }
+
+    /// Makes a connection for a program that posts messages.
+    pub(crate) fn add_feed(&self, name: &str) -> Feed {
+        let token = std::fs::read_to_string(self.data.join("operator.token")).expect("a token");
+        let body = json!({"platform": "http", "name": name}).to_string();
+        let answer = self.post(
+            "/v1/connections",
+            &[token.trim()],
+            "application/json",
+            body.as_bytes(),
+        );
+        let added: Value = serde_json::from_str(answer.body()).expect("JSON");
+        let text = |field: &str| added[field].as_str().expect("a text").to_owned();
+        Feed {
+            id: text("id"),
+            token: text("inbound_token"),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answered.
+pub(crate) struct Answer(String);
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.0
+            .split(' ')
+            .nth(1)
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let head = self.0.split("\r\n\r\n").next().unwrap_or_default();
+        let mut pairs = head.lines().filter_map(|line| line.split_once(':'));
+        pairs
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+}

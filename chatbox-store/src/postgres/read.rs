@@ -1,0 +1,336 @@
+//! The reads, each one statement on the pool unless it says otherwise.
+
+use super::decode::{self, CHAT, DELIVERY, LOG_ROW, document, log_row};
+use super::wire::clean;
+use chatbox_core::connector::Revision;
+use chatbox_core::event::EventBody;
+use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use chatbox_core::store::{
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Pending,
+    PendingMedia, Position, Span, StateBox, Token, holds_every_word,
+};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Row};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// Rows looked at in one go when searching.
+const PAGE: i64 = 500;
+
+/// A statement out of constant pieces: nothing that comes from outside is ever part of its text.
+pub(super) fn sql(select: &str, rest: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("{select} {rest}"))
+}
+
+fn each<T>(rows: Vec<PgRow>, decode: impl Fn(&PgRow) -> Result<T>) -> Result<Vec<T>> {
+    rows.iter().map(decode).collect()
+}
+
+pub(super) async fn now(pool: &PgPool) -> Result<Millis> {
+    let now = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    sqlx::query_scalar(now).fetch_one(pool).await.map(Millis)
+}
+
+pub(super) async fn mailboxes(pool: &PgPool) -> Result<Vec<Mailbox>> {
+    let all =
+        "SELECT id, account, name, door, scope FROM readers WHERE kind = 'mailbox' ORDER BY id";
+    each(sqlx::query(all).fetch_all(pool).await?, decode::mailbox)
+}
+
+/// Every active connection, or one.
+pub(super) async fn connections(
+    pool: &PgPool,
+    one: Option<&ConnectionId>,
+) -> Result<Vec<Connection>> {
+    let active = "SELECT id, reader, platform, ident, settings, secret, policy, policy_rev, cursor \
+        FROM connections WHERE status = 'active' AND ($1::text IS NULL OR id = $1) ORDER BY id";
+    let found = sqlx::query(active).bind(one.map(|id| clean(id.as_str())));
+    each(found.fetch_all(pool).await?, decode::connection)
+}
+
+pub(super) async fn chat(pool: &PgPool, id: ChatId) -> Result<Option<Chat>> {
+    let found = sqlx::query(sql(CHAT, "WHERE id = $1")).bind(id.0);
+    let row = found.fetch_optional(pool).await?;
+    row.as_ref().map(decode::chat).transpose()
+}
+
+pub(super) async fn chat_of(
+    pool: &PgPool,
+    connection: &ConnectionId,
+    handle: &Handle,
+) -> Result<Option<Chat>> {
+    let found = sqlx::query(sql(CHAT, "WHERE conn = $1 AND handle = $2"))
+        .bind(clean(connection.as_str()))
+        .bind(clean(handle.as_str()));
+    let row = found.fetch_optional(pool).await?;
+    row.as_ref().map(decode::chat).transpose()
+}
+
+pub(super) async fn chats(pool: &PgPool, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>> {
+    let newest = "WHERE mailbox = $1 ORDER BY head DESC LIMIT $2";
+    let found = sqlx::query(sql(CHAT, newest))
+        .bind(clean(mailbox.as_str()))
+        .bind(i64::from(limit));
+    each(found.fetch_all(pool).await?, decode::chat)
+}
+
+/// The chat with the oldest waiting message, and then, by a statement of its own, its rows up to that chat's head.
+pub(super) async fn pending(pool: &PgPool, lane: &LaneKey) -> Result<Option<Pending>> {
+    if lane.kind != LaneKind::Turn {
+        return Ok(None);
+    }
+    let origin = "SELECT c.id, c.conn, c.mailbox, c.platform, c.handle, c.kind, c.name, c.session, c.head, \
+            coalesce(m.handed, 0) AS handed \
+        FROM chatbox_lane_chats_v1($1, $2) c \
+        LEFT JOIN members m ON m.chat = c.id AND m.reader = $1 \
+        CROSS JOIN LATERAL (SELECT seq FROM log WHERE chat = c.id AND seq > coalesce(m.handed, 0) AND wakes \
+            ORDER BY seq LIMIT 1) oldest \
+        WHERE c.woken > coalesce(m.handed, 0) ORDER BY oldest.seq LIMIT 1";
+    let found = sqlx::query(origin)
+        .bind(clean(&lane.owner))
+        .bind(clean(&lane.key));
+    let Some(row) = found.fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    let (chat, handed) = (decode::chat(&row)?, row.try_get::<i64, _>("handed")?);
+    let waiting = "WHERE l.chat = $1 AND l.seq > $2 AND l.seq <= $3 AND NOT EXISTS \
+        (SELECT 1 FROM log d WHERE d.seq = l.cur_seq AND d.kind = 'delete') ORDER BY l.seq";
+    let rows = sqlx::query(sql(LOG_ROW, waiting))
+        .bind(chat.id.0)
+        .bind(handed)
+        .bind(chat.head.0);
+    let rows = each(rows.fetch_all(pool).await?, log_row)?;
+    let upto = chat.head;
+    Ok(Some(Pending { chat, rows, upto }))
+}
+
+pub(super) async fn history(
+    pool: &PgPool,
+    of: Span,
+    before: Option<Seq>,
+    limit: u32,
+) -> Result<Vec<LogRow>> {
+    let (older, id) = match of {
+        Span::Chat(id) => (
+            "WHERE l.chat = $1 AND l.seq < $2 ORDER BY l.seq DESC LIMIT $3",
+            id.0,
+        ),
+        Span::Session(id) => (
+            "WHERE l.chat IN (SELECT id FROM chats WHERE session = $1) AND l.seq < $2 \
+             ORDER BY l.seq DESC LIMIT $3",
+            id.0,
+        ),
+    };
+    let found = sqlx::query(sql(LOG_ROW, older))
+        .bind(id)
+        .bind(before.map_or(i64::MAX, |seq| seq.0))
+        .bind(i64::from(limit));
+    let mut rows = each(found.fetch_all(pool).await?, log_row)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+pub(super) async fn since(
+    pool: &PgPool,
+    chat: ChatId,
+    after: Seq,
+    limit: u32,
+) -> Result<Vec<LogRow>> {
+    let newer = "WHERE l.chat = $1 AND l.seq > $2 ORDER BY l.seq LIMIT $3";
+    let found = sqlx::query(sql(LOG_ROW, newer))
+        .bind(chat.0)
+        .bind(after.0)
+        .bind(i64::from(limit));
+    each(found.fetch_all(pool).await?, log_row)
+}
+
+pub(super) async fn row(pool: &PgPool, seq: Seq) -> Result<Option<LogRow>> {
+    let found = sqlx::query(sql(LOG_ROW, "WHERE l.seq = $1")).bind(seq.0);
+    let row = found.fetch_optional(pool).await?;
+    row.as_ref().map(log_row).transpose()
+}
+
+pub(super) async fn seq_of(
+    pool: &PgPool,
+    connection: &ConnectionId,
+    event: &EventId,
+) -> Result<Option<Seq>> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT chatbox_seq_of_v1($1, $2, NULL)")
+        .bind(clean(connection.as_str()))
+        .bind(clean(event.as_str()))
+        .fetch_one(pool)
+        .await?;
+    Ok(found.map(Seq))
+}
+
+pub(super) async fn names_of(pool: &PgPool, seq: Seq) -> Result<Vec<EventId>> {
+    let names = "SELECT event_id FROM log WHERE seq = $1 AND event_id IS NOT NULL \
+        UNION ALL (SELECT o.receipt FROM outbox o JOIN log l ON l.seq = o.seq AND l.event_id IS NULL \
+            WHERE o.seq = $1 AND o.receipt IS NOT NULL ORDER BY o.id)";
+    let names = sqlx::query_scalar::<_, String>(names).bind(seq.0);
+    let names = names.fetch_all(pool).await?;
+    Ok(names.into_iter().map(EventId::from).collect())
+}
+
+pub(super) async fn positions(pool: &PgPool, chat: ChatId) -> Result<Vec<Position>> {
+    let all = "SELECT reader, handed, seen FROM members WHERE chat = $1 ORDER BY reader";
+    each(
+        sqlx::query(all).bind(chat.0).fetch_all(pool).await?,
+        |row| {
+            Ok(Position {
+                reader: row.try_get("reader")?,
+                handed: Seq(row.try_get("handed")?),
+                seen: Seq(row.try_get("seen")?),
+            })
+        },
+    )
+}
+
+pub(super) async fn queued(pool: &PgPool, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>> {
+    if lane.kind != LaneKind::Out {
+        return Ok(Vec::new());
+    }
+    let open =
+        "WHERE owner = $1 AND key = $2 AND state IN ('queued', 'custody') ORDER BY id LIMIT $3";
+    let found = sqlx::query(sql(DELIVERY, open))
+        .bind(clean(&lane.owner))
+        .bind(clean(&lane.key))
+        .bind(i64::from(limit));
+    each(found.fetch_all(pool).await?, |row| {
+        Ok(decode::delivery(row)?.delivery)
+    })
+}
+
+pub(super) async fn deliveries(pool: &PgPool, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
+    let newest = "WHERE $1::text[] = '{}' OR state = ANY ($1) ORDER BY id DESC LIMIT $2";
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    let found = sqlx::query(sql(DELIVERY, newest))
+        .bind(states)
+        .bind(i64::from(filter.limit));
+    each(found.fetch_all(pool).await?, |row| {
+        Ok(decode::delivery(row)?.delivery)
+    })
+}
+
+pub(super) async fn delivery(pool: &PgPool, id: DeliveryId) -> Result<Option<Delivery>> {
+    let found = sqlx::query(sql(DELIVERY, "WHERE id = $1")).bind(id.0);
+    let row = found.fetch_optional(pool).await?;
+    let sent = row.as_ref().map(decode::delivery).transpose()?;
+    Ok(sent.map(|sent| sent.delivery))
+}
+
+pub(super) async fn outbox_depth(pool: &PgPool) -> Result<u64> {
+    let depth = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'custody')";
+    let depth: i64 = sqlx::query_scalar(depth).fetch_one(pool).await?;
+    Ok(depth.unsigned_abs())
+}
+
+/// The files of the newest bodies of messages.
+pub(super) async fn pending_media(
+    pool: &PgPool,
+    connection: &ConnectionId,
+) -> Result<Vec<PendingMedia>> {
+    let files = "SELECT l.seq, m.idx, m.source, m.name, m.mime \
+        FROM media m JOIN log b ON b.seq = m.seq \
+        JOIN log l ON l.seq = CASE WHEN b.kind = 'message' THEN b.seq ELSE b.target END \
+        JOIN chats c ON c.id = l.chat \
+        WHERE m.state = 'pending' AND l.kind = 'message' AND coalesce(l.cur_seq, l.seq) = m.seq AND c.conn = $1 \
+        ORDER BY l.seq, m.idx";
+    let found = sqlx::query(files).bind(clean(connection.as_str()));
+    each(found.fetch_all(pool).await?, |row| {
+        Ok(PendingMedia {
+            seq: Seq(row.try_get("seq")?),
+            index: decode::number(row, "idx")?,
+            source: row.try_get("source")?,
+            name: row.try_get("name")?,
+            mime: row.try_get("mime")?,
+        })
+    })
+}
+
+pub(super) async fn next_due(pool: &PgPool, kind: LaneKind) -> Result<Option<Millis>> {
+    let next = "SELECT least( \
+        (SELECT min(due) FROM lanes WHERE kind = $1 AND state = 'asleep' AND wanted > done), \
+        (SELECT min(greatest(due, until + 1)) FROM lanes WHERE kind = $1 AND state = 'busy'))";
+    let kind = match kind {
+        LaneKind::Turn => "turn",
+        LaneKind::Out => "out",
+    };
+    let next: Option<i64> = sqlx::query_scalar(next).bind(kind).fetch_one(pool).await?;
+    Ok(next.map(Millis))
+}
+
+pub(super) async fn token(pool: &PgPool, prefix: &str) -> Result<Option<Token>> {
+    let found =
+        sqlx::query("SELECT prefix, hash, principal, scopes, until FROM tokens WHERE prefix = $1")
+            .bind(clean(prefix));
+    let row = found.fetch_optional(pool).await?;
+    let decode = |row: &PgRow| {
+        Ok(Token {
+            prefix: row.try_get("prefix")?,
+            hash: row.try_get("hash")?,
+            principal: row.try_get("principal")?,
+            scopes: document(row.try_get("scopes")?)?,
+            until: row.try_get::<Option<i64>, _>("until")?.map(Millis),
+        })
+    };
+    row.as_ref().map(decode).transpose()
+}
+
+pub(super) async fn state(
+    pool: &PgPool,
+    connection: &ConnectionId,
+    key: &str,
+) -> Result<Option<(Revision, StateBox)>> {
+    let found = sqlx::query("SELECT rev, box FROM state WHERE conn = $1 AND key = $2")
+        .bind(clean(connection.as_str()))
+        .bind(clean(key));
+    let row = found.fetch_optional(pool).await?;
+    let decode = |row: &PgRow| Ok((row.try_get("rev")?, document(row.try_get("box")?)?));
+    row.as_ref().map(decode).transpose()
+}
+
+/// Page by page, newest first. The server leaves out what cannot match, which it can tell of plain words only; what
+/// matches is decided here, by the rule that all stores share.
+pub(super) async fn search(
+    pool: &PgPool,
+    mailbox: &MailboxId,
+    words: &str,
+    limit: u32,
+) -> Result<Vec<LogRow>> {
+    let page = "JOIN chats c ON c.id = l.chat \
+        WHERE c.mailbox = $1 AND l.kind = 'message' AND l.seq < $2 AND b.body ILIKE ALL ($3) \
+        ORDER BY l.seq DESC LIMIT $4";
+    let patterns = patterns(words);
+    let (mut found, mut before) = (Vec::new(), i64::MAX);
+    loop {
+        let rows = sqlx::query(sql(LOG_ROW, page))
+            .bind(clean(mailbox.as_str()))
+            .bind(before)
+            .bind(&patterns)
+            .bind(PAGE);
+        let rows = each(rows.fetch_all(pool).await?, log_row)?;
+        let last = rows.last().map(|row| row.seq.0);
+        found.extend(rows.into_iter().filter(|row| says(row, words)));
+        found.truncate(limit as usize);
+        match last {
+            Some(last) if found.len() < limit as usize => before = last,
+            _ => return Ok(found),
+        }
+    }
+}
+
+fn says(row: &LogRow, words: &str) -> bool {
+    match &row.body {
+        EventBody::Message(content) => holds_every_word(&content.text, words),
+        _ => false,
+    }
+}
+
+fn patterns(words: &str) -> Vec<String> {
+    let plain = words.split(|c: char| !c.is_alphanumeric());
+    plain
+        .filter(|word| !word.is_empty() && word.is_ascii())
+        .map(|word| format!("%{word}%"))
+        .collect()
+}

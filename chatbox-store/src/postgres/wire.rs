@@ -1,0 +1,98 @@
+//! Steps as the server's function reads them, and its answers as outcomes. The one place that knows both shapes.
+//!
+//! Bodies, payloads and other documents travel as text and are never looked into by the server. Text that the server
+//! compares cannot hold the zero character, which it does not know: it becomes U+FFFD.
+
+mod fields;
+mod steps;
+
+use chatbox_core::id::{Fence, Millis, Seq};
+use chatbox_core::store::{Accepted, Claimed, Done, LaneKey, LaneKind, Outcome, Step};
+use serde::Deserialize;
+use serde::de::Error as _;
+use serde_json::Value;
+
+pub(super) use fields::clean;
+pub(super) use steps::encode;
+
+/// The function's answer.
+#[derive(Deserialize)]
+struct Answer {
+    at: Millis,
+    outcomes: Vec<Value>,
+}
+
+/// What became of an arrival: its state, seq, chat, session, whether the chat is new, and the lane taken for it.
+#[derive(Deserialize)]
+struct Arrived(
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<bool>,
+    Option<Taken>,
+    Option<i64>,
+);
+
+/// Owner, key, fence and attempts of a turn lane.
+#[derive(Deserialize)]
+struct Taken(String, String, i64, u32);
+
+/// Whether a step is taken together with its neighbours of this sort.
+fn is_arrival(step: &Step) -> bool {
+    matches!(step, Step::Accept(_) | Step::Skip(_))
+}
+
+/// One outcome per step.
+pub(super) fn decode(steps: &[&Step], answer: &str) -> serde_json::Result<Vec<Outcome>> {
+    let answer: Answer = serde_json::from_str(answer)?;
+    let mut outcomes = Vec::with_capacity(steps.len());
+    let mut answers = answer.outcomes.into_iter();
+    let neighbours = steps.chunk_by(|a, b| is_arrival(a) && is_arrival(b));
+    for run in neighbours {
+        let answered = answers.next().unwrap_or_default();
+        if !is_arrival(run[0]) {
+            outcomes.push(serde_json::from_value(answered)?);
+            continue;
+        }
+        let arrived: Vec<Arrived> = serde_json::from_value(answered)?;
+        for one in arrived {
+            outcomes.push(outcome(one, answer.at)?);
+        }
+    }
+    match outcomes.len() == steps.len() {
+        true => Ok(outcomes),
+        false => Err(serde_json::Error::custom("not one answer per step")),
+    }
+}
+
+fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
+    let Arrived(state, seq, chat, session, fresh, taken, prev) = arrived;
+    Ok(match (state.as_str(), seq, chat, session) {
+        ("stale", ..) => Outcome::Stale,
+        ("skip", ..) => Outcome::Done(Done::Nothing),
+        ("duplicate", seq, ..) => Outcome::Duplicate { seq: seq.map(Seq) },
+        ("new", Some(seq), Some(chat), Some(session)) => Outcome::Done(Done::Accepted(Accepted {
+            seq: Seq(seq),
+            prev: Seq(prev.unwrap_or(0)),
+            chat: chatbox_core::id::ChatId(chat),
+            session: chatbox_core::id::SessionId(session),
+            at,
+            new_chat: fresh == Some(true),
+            claimed: taken.map(claimed),
+        })),
+        _ => return Err(serde_json::Error::custom("an arrival without a row")),
+    })
+}
+
+fn claimed(Taken(owner, key, fence, attempts): Taken) -> Claimed {
+    Claimed {
+        lane: LaneKey {
+            kind: LaneKind::Turn,
+            owner,
+            key,
+        },
+        fence: Fence(fence),
+        attempts,
+    }
+}

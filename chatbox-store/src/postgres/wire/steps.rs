@@ -1,0 +1,407 @@
+//! The shape of every step.
+
+use super::fields::{By, Document, File, Place, Text, files};
+use super::is_arrival;
+use chatbox_core::connector::Verb;
+use chatbox_core::event::{ChatKind, EventBody, Media};
+use chatbox_core::id::{ChatId, DeliveryId, Fence, Seq};
+use chatbox_core::store::{
+    Accept, Ack, Admin, Claim, Commit, Emit, LaneKey, LaneKind, MEDIA_WAIT_MS, MediaStep,
+    NOT_IN_TIME, NewConnection, PlannedPart, Renew, Settle, Settled, Skip, Step, TurnEnd, Wake,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    /// Whether anything may be appended, so that the head is locked first. A lone step that appends nothing locks
+    /// its lane first instead, and never asks for the head.
+    head: bool,
+    steps: Vec<Wired<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+enum Wired<'a> {
+    Accept { all: Vec<Arrival<'a>> },
+    Claim(Value),
+    Renew(Value),
+    Commit(Box<Ending<'a>>),
+    Emit(Box<Saying<'a>>),
+    Settle(Value),
+    Media(Box<Settling<'a>>),
+    Ack(Value),
+    Admin(Value),
+}
+
+/// The batch as the function reads it.
+pub(in crate::postgres) fn encode(steps: &[&Step]) -> serde_json::Result<String> {
+    let runs = steps.chunk_by(|a, b| is_arrival(a) && is_arrival(b));
+    serde_json::to_string(&Batch {
+        head: steps.len() > 1 || steps.iter().any(|step| may_append(step)),
+        steps: runs.map(wired).collect(),
+    })
+}
+
+fn may_append(step: &Step) -> bool {
+    match step {
+        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Admin(_) => true,
+        Step::Settle(settle) => matches!(
+            settle.to,
+            Settled::Failed { .. } | Settled::Unknown { .. } | Settled::Expired
+        ),
+        Step::Skip(_) | Step::Claim(_) | Step::Renew(_) | Step::Media(_) | Step::Ack(_) => false,
+    }
+}
+
+fn wired<'a>(run: &[&'a Step]) -> Wired<'a> {
+    match run[0] {
+        Step::Accept(_) | Step::Skip(_) => Wired::Accept {
+            all: run.iter().filter_map(|step| arrival(step)).collect(),
+        },
+        Step::Claim(step) => Wired::Claim(claim(step)),
+        Step::Renew(step) => Wired::Renew(renew(step)),
+        Step::Commit(step) => Wired::Commit(Box::new(ending(step))),
+        Step::Emit(step) => Wired::Emit(Box::new(saying(step))),
+        Step::Settle(step) => Wired::Settle(settle(step)),
+        Step::Media(step) => Wired::Media(Box::new(settling(step))),
+        Step::Ack(step) => Wired::Ack(ack(step)),
+        Step::Admin(step) => Wired::Admin(admin(step)),
+    }
+}
+
+/// An event, or a cursor alone.
+#[derive(Serialize, Default)]
+#[serde(default)]
+struct Arrival<'a> {
+    skip: bool,
+    conn: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<Text<'a>>,
+    #[serde(flatten)]
+    news: Option<News<'a>>,
+}
+
+#[derive(Serialize)]
+struct News<'a> {
+    rev: i64,
+    event: Text<'a>,
+    handle: Text<'a>,
+    chat_kind: ChatKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat_name: Option<Text<'a>>,
+    sender: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<Text<'a>>,
+    kind: &'static str,
+    body: Document<'a, EventBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<File<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grp: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<i64>,
+}
+
+fn arrival(step: &Step) -> Option<Arrival<'_>> {
+    match step {
+        Step::Accept(accept) => Some(Arrival {
+            skip: false,
+            conn: Some(Text(accept.connection.as_str())),
+            cursor: accept.cursor.as_ref().map(|it| Text(&it.0)),
+            news: Some(news(accept)),
+        }),
+        Step::Skip(Skip { connection, cursor }) => Some(Arrival {
+            skip: true,
+            conn: Some(Text(connection.as_str())),
+            cursor: Some(Text(&cursor.0)),
+            news: None,
+        }),
+        _ => None,
+    }
+}
+
+fn news(accept: &Accept) -> News<'_> {
+    let event = &accept.event;
+    News {
+        rev: accept.policy_rev,
+        event: Text(event.id.as_str()),
+        handle: Text(event.chat.handle.as_str()),
+        chat_kind: event.chat.kind,
+        chat_name: event.chat.name.as_deref().map(Text),
+        sender: Text(event.sender.id.as_str()),
+        sender_name: event.sender.name.as_deref().map(Text),
+        kind: event.body.kind(),
+        body: Document(&event.body),
+        raw: event.raw.as_ref().map(|raw| raw.get()),
+        files: files(&event.body),
+        target: event.body.target().map(|it| Text(it.as_str())),
+        late: event.late,
+        grp: event.group.as_deref().map(Text),
+        wait: wait(accept),
+        worker: accept.offer.as_ref().map(|it| Text(it.worker.as_str())),
+        lease: accept.offer.as_ref().map(|it| it.lease_ms),
+    }
+}
+
+/// How long the lane waits for what belongs to the event.
+fn wait(accept: &Accept) -> Option<i64> {
+    let Wake::After { ms } = accept.wake else {
+        return None;
+    };
+    let files = accept.event.body.content().map(|it| &it.attachments);
+    let is_pending = |media: &Media| matches!(media, Media::Pending { .. });
+    match files.is_some_and(|files| files.iter().any(|it| is_pending(&it.media))) {
+        true => Some(ms.max(MEDIA_WAIT_MS)),
+        false => Some(ms),
+    }
+}
+
+fn claim(step: &Claim) -> Value {
+    json!({
+        "kind": step.kind,
+        "owner": step.owner.as_deref().map(Text),
+        "worker": Text(step.offer.worker.as_str()),
+        "lease": step.offer.lease_ms,
+        "limit": step.limit,
+    })
+}
+
+fn renew(step: &Renew) -> Value {
+    with_lane(
+        &step.lane,
+        json!({ "fence": step.fence, "lease": step.lease_ms }),
+    )
+}
+
+/// A lane's columns beside what is said about it.
+fn with_lane(lane: &LaneKey, mut value: Value) -> Value {
+    value["kind"] = json!(lane.kind);
+    value["owner"] = json!(Text(&lane.owner));
+    value["key"] = json!(Text(&lane.key));
+    value
+}
+
+/// A turn that ends.
+#[derive(Serialize)]
+struct Ending<'a> {
+    kind: LaneKind,
+    owner: Text<'a>,
+    key: Text<'a>,
+    fence: Fence,
+    chat: ChatId,
+    upto: Seq,
+    end: &'static str,
+    reason: Option<Text<'a>>,
+    after: Option<i64>,
+    tokens: Option<u32>,
+    emits: Vec<Saying<'a>>,
+}
+
+fn ending(step: &Commit) -> Ending<'_> {
+    let (end, reason, after, tokens) = match &step.end {
+        TurnEnd::Done { tokens } => ("done", None, None, Some(*tokens)),
+        TurnEnd::Failed { reason } => ("failed", Some(reason), None, None),
+        TurnEnd::Again { after_ms, reason } => ("again", Some(reason), Some(*after_ms), None),
+        TurnEnd::Poisoned { reason } => ("poisoned", Some(reason), None, None),
+    };
+    Ending {
+        kind: step.lane.kind,
+        owner: Text(&step.lane.owner),
+        key: Text(&step.lane.key),
+        fence: step.fence,
+        chat: step.chat,
+        upto: step.upto,
+        end,
+        reason: reason.map(|it| Text(it)),
+        after,
+        tokens,
+        emits: step.emits.iter().map(saying).collect(),
+    }
+}
+
+/// Something said.
+#[derive(Serialize)]
+struct Saying<'a> {
+    mailbox: Text<'a>,
+    #[serde(flatten)]
+    by: By<'a>,
+    chat: ChatId,
+    kind: &'static str,
+    body: Document<'a, EventBody>,
+    files: Option<Vec<File<'a>>>,
+    target: Option<Seq>,
+    parts: Vec<(&'static str, Document<'a, Verb>)>,
+    class: chatbox_core::connector::DeliveryClass,
+    ttl: i64,
+    idem: Option<Text<'a>>,
+}
+
+fn saying(emit: &Emit) -> Saying<'_> {
+    let part = |it: &'_ PlannedPart| it.verb.name();
+    Saying {
+        mailbox: Text(emit.mailbox.as_str()),
+        by: By::from(&emit.author),
+        chat: emit.chat,
+        kind: emit.body.kind(),
+        body: Document(&emit.body),
+        files: files(&emit.body),
+        target: emit.target,
+        parts: emit
+            .parts
+            .iter()
+            .map(|it| (part(it), Document(&it.verb)))
+            .collect(),
+        class: emit.class,
+        ttl: emit.ttl_ms,
+        idem: emit.idem.as_deref().map(Text),
+    }
+}
+
+fn settle(step: &Settle) -> Value {
+    let (to, rest) = match &step.to {
+        Settled::Custody => ("custody", json!({})),
+        Settled::Delivered { receipt } => (
+            "delivered",
+            json!({
+                "receipt": receipt.message.as_ref().map(|it| Text(it.as_str())),
+                "degraded": receipt.degraded.as_deref().map(Text),
+            }),
+        ),
+        Settled::Retry { after_ms, reason } => (
+            "retry",
+            json!({ "after": after_ms, "reason": Text(reason) }),
+        ),
+        Settled::Failed { reason } => ("failed", json!({ "reason": Text(reason) })),
+        Settled::Unknown { reason } => ("unknown", json!({ "reason": Text(reason) })),
+        Settled::Expired => ("expired", json!({ "reason": NOT_IN_TIME })),
+        Settled::Release { after_ms } => ("release", json!({ "after": after_ms })),
+    };
+    let mut value = with_lane(&step.lane, rest);
+    value["fence"] = json!(step.fence);
+    value["delivery"] = json!(step.delivery);
+    value["to"] = json!(to);
+    value
+}
+
+/// A file that is settled.
+#[derive(Serialize)]
+struct Settling<'a> {
+    seq: Seq,
+    index: u32,
+    name: Option<Text<'a>>,
+    mime: Option<Text<'a>>,
+    size: Option<u64>,
+    wait_ms: i64,
+    #[serde(flatten)]
+    place: Place<'a>,
+}
+
+fn settling(step: &MediaStep) -> Settling<'_> {
+    Settling {
+        seq: step.seq,
+        index: step.index,
+        name: step.name.as_deref().map(Text),
+        mime: step.mime.as_deref().map(Text),
+        size: step.size,
+        wait_ms: step.wait_ms,
+        place: Place::from(&step.media),
+    }
+}
+
+fn ack(step: &Ack) -> Value {
+    json!({ "chat": step.chat, "reader": Text(&step.reader), "seen": step.seen })
+}
+
+fn admin(step: &Admin) -> Value {
+    match step {
+        Admin::PutMailbox(new) => json!({
+            "admin": "put_mailbox",
+            "account": Text(new.account.as_str()),
+            "id": Text(new.id.as_str()),
+            "name": Text(&new.name),
+            "door": new.door,
+            "scope": new.scope,
+        }),
+        Admin::AddConnection(new) => connection("add_connection", new),
+        Admin::PutCredential(new) => connection("put_credential", new),
+        Admin::RemoveConnection { connection } => {
+            json!({ "admin": "remove_connection", "connection": Text(connection.as_str()) })
+        }
+        Admin::SetPolicy {
+            connection,
+            rev,
+            policy,
+        } => json!({
+            "admin": "set_policy",
+            "connection": Text(connection.as_str()),
+            "rev": rev,
+            "policy": Document(policy),
+        }),
+        Admin::MoveChat {
+            connection,
+            from,
+            to,
+        } => json!({
+            "admin": "move_chat",
+            "connection": Text(connection.as_str()),
+            "from": Text(from.as_str()),
+            "into": Text(to.as_str()),
+        }),
+        Admin::RetryDelivery { delivery, ttl_ms } => {
+            json!({ "admin": "retry_delivery", "delivery": delivery, "ttl": ttl_ms })
+        }
+        Admin::PurgeDeliveries { delivery, before } => purge(*delivery, before.0),
+        Admin::PutToken(token) => json!({
+            "admin": "put_token",
+            "prefix": Text(&token.prefix),
+            "hash": Text(&token.hash),
+            "principal": Text(&token.principal),
+            "scopes": Document(&token.scopes),
+            "until": token.until,
+        }),
+        Admin::RemoveToken { prefix } => {
+            json!({ "admin": "remove_token", "prefix": Text(prefix) })
+        }
+        Admin::PutState {
+            connection,
+            key,
+            rev,
+            value,
+        } => json!({
+            "admin": "put_state",
+            "connection": Text(connection.as_str()),
+            "key": Text(key),
+            "rev": rev,
+            "value": Document(value),
+        }),
+        Admin::EndLeases => json!({ "admin": "end_leases" }),
+    }
+}
+
+fn purge(delivery: Option<DeliveryId>, before: i64) -> Value {
+    json!({ "admin": "purge_deliveries", "delivery": delivery, "before": before })
+}
+
+fn connection(admin: &str, new: &NewConnection) -> Value {
+    json!({
+        "admin": admin,
+        "id": Text(new.id.as_str()),
+        "mailbox": Text(new.mailbox.as_str()),
+        "platform": Text(new.platform.as_str()),
+        "ident": Text(new.ident.as_str()),
+        "settings": Text(&new.settings),
+        "secret": new.secret.as_ref().map(|it| json!(Document(it))),
+        "policy": Document(&new.policy),
+    })
+}

@@ -1,0 +1,161 @@
+//! The writer: one task that drains what is queued, commits it in one transaction and then answers.
+
+use super::{failed, wire};
+use chatbox_core::store::{Outcome, Step, StoreError};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Executor, PgConnection};
+use tokio::sync::{mpsc, oneshot};
+
+/// The most steps in one transaction, unless one call brings more.
+const BATCH: usize = 512;
+/// Calls that may wait before callers have to.
+const QUEUE: usize = 4096;
+/// The function's statements are planned once for all batches, and always by index: they are planned while the
+/// tables are small.
+const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                     SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off";
+
+/// The way to the writing task.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Call>,
+}
+
+type Answer = Result<Vec<Outcome>, StoreError>;
+
+/// One caller's steps.
+struct Call {
+    steps: Vec<Step>,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Writer {
+    /// Starts the task. It ends when the way to it is dropped and what is queued is committed.
+    pub(super) fn start(options: PgConnectOptions) -> Self {
+        let (queue, calls) = mpsc::channel(QUEUE);
+        tokio::spawn(write(options, calls));
+        Self { queue }
+    }
+
+    pub(super) async fn commit(&self, steps: Vec<Step>) -> Answer {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (answer, answered) = oneshot::channel();
+        let call = Call { steps, answer };
+        let queued = self.queue.send(call).await;
+        queued.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn write(options: PgConnectOptions, mut calls: mpsc::Receiver<Call>) {
+    let mut connection = None;
+    while let Some(first) = calls.recv().await {
+        let mut batch = vec![first];
+        let mut size = batch[0].steps.len();
+        while size < BATCH {
+            let Ok(call) = calls.try_recv() else {
+                break;
+            };
+            size += call.steps.len();
+            batch.push(call);
+        }
+        connection = commit_all(connection, &options, batch).await;
+    }
+}
+
+/// Commits the calls and answers them. Returns the connection if it can be used again.
+async fn commit_all(
+    connection: Option<PgConnection>,
+    options: &PgConnectOptions,
+    batch: Vec<Call>,
+) -> Option<PgConnection> {
+    let mut connection = match connection {
+        Some(connection) => connection,
+        None => match connect(options).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                answer_all(batch, &error.to_string());
+                return None;
+            }
+        },
+    };
+    let steps: Vec<&Step> = batch.iter().flat_map(|call| &call.steps).collect();
+    match commit(&mut connection, &steps).await {
+        Ok(outcomes) => {
+            let mut outcomes = outcomes.into_iter();
+            for call in batch {
+                let count = call.steps.len();
+                let theirs = outcomes.by_ref().take(count).collect();
+                // A caller who went away does not need the answer.
+                let _ = call.answer.send(Ok(theirs));
+            }
+            Some(connection)
+        }
+        // The server says that it rolled back: the fault is in one step, and the others can do without it.
+        Err(sqlx::Error::Database(error)) if steps.len() > 1 => {
+            tracing::warn!(%error, steps = steps.len(), "a batch failed and is committed step by step");
+            one_by_one(connection, batch).await
+        }
+        Err(error) => {
+            answer_all(batch, &error.to_string());
+            matches!(error, sqlx::Error::Database(_)).then_some(connection)
+        }
+    }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    connection.execute(PLANS).await?;
+    Ok(connection)
+}
+
+/// Each step in a transaction of its own. After a step of a call failed the rest of the call is not tried.
+async fn one_by_one(mut connection: PgConnection, batch: Vec<Call>) -> Option<PgConnection> {
+    let mut batch = batch.into_iter();
+    while let Some(call) = batch.next() {
+        let mut outcomes = Ok(Vec::new());
+        for step in &call.steps {
+            match commit(&mut connection, &[step]).await {
+                Ok(answer) => {
+                    if let Ok(outcomes) = &mut outcomes {
+                        outcomes.extend(answer);
+                    }
+                }
+                Err(error) => {
+                    let lost = !matches!(error, sqlx::Error::Database(_));
+                    let message = error.to_string();
+                    outcomes = Err(failed(error));
+                    if lost {
+                        let _ = call.answer.send(outcomes);
+                        answer_all(batch.collect(), &message);
+                        return None;
+                    }
+                    break;
+                }
+            }
+        }
+        let _ = call.answer.send(outcomes);
+    }
+    Some(connection)
+}
+
+fn answer_all(batch: Vec<Call>, error: &str) {
+    for call in batch {
+        let _ = call.answer.send(Err(StoreError::Failed(error.to_owned())));
+    }
+}
+
+/// One transaction: the function call is its only statement, so its answer comes after the commit.
+async fn commit(
+    connection: &mut PgConnection,
+    steps: &[&Step],
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let batch = wire::encode(steps).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let answer: String = sqlx::query_scalar("SELECT chatbox_commit_v1($1::text::jsonb)::text")
+        .bind(batch)
+        .fetch_one(connection)
+        .await?;
+    wire::decode(steps, &answer).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}

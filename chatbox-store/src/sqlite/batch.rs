@@ -1,0 +1,104 @@
+//! One batch: the arrays that go to the database, and the way back from what it answers to the steps' order.
+
+use super::encode::{Encoded, Same};
+use chatbox_core::store::{Outcome, StoreError};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// Steps on their way to the database. Arrivals go before all others.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    arrivals: Array,
+    acts: Array,
+    order: Order,
+    seen: HashMap<&'a Same, usize>,
+}
+
+/// For each step whether it is an arrival.
+#[derive(Debug, Default)]
+pub(super) struct Order(Vec<bool>);
+
+/// A JSON array as it grows.
+#[derive(Debug, Default)]
+struct Array {
+    text: String,
+    count: usize,
+}
+
+impl Array {
+    fn next(&mut self) -> &mut String {
+        self.text.push(if self.count == 0 { '[' } else { ',' });
+        self.count += 1;
+        &mut self.text
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str(if self.count == 0 { "[]" } else { "]" });
+        self.text
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn push(&mut self, step: &'a Encoded) {
+        self.order.0.push(matches!(step, Encoded::Arrival { .. }));
+        match step {
+            Encoded::Act(json) => self.acts.next().push_str(json),
+            Encoded::Arrival { json, same } => {
+                let place = self.arrivals.count;
+                let first = same
+                    .as_ref()
+                    .map(|same| *self.seen.entry(same).or_insert(place));
+                let array = self.arrivals.next();
+                match (first.filter(|first| *first < place), json.strip_prefix('{')) {
+                    (Some(first), Some(rest)) => {
+                        let _ = write!(array, "{{\"first\":{first},{rest}");
+                    }
+                    _ => array.push_str(json),
+                }
+            }
+        }
+    }
+
+    /// How many arrivals there are.
+    pub(super) fn arrivals(&self) -> usize {
+        self.arrivals.count
+    }
+
+    /// How many other steps there are.
+    pub(super) fn acts(&self) -> usize {
+        self.acts.count
+    }
+
+    pub(super) fn finish(self) -> (String, String, Order) {
+        (self.arrivals.finish(), self.acts.finish(), self.order)
+    }
+}
+
+impl Order {
+    /// The outcomes in the steps' order, from one row for the arrivals and one for the others.
+    pub(super) fn outcomes(&self, rows: &[SqliteRow]) -> Result<Vec<Outcome>, StoreError> {
+        let (mut arrived, mut acted) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.try_get::<&str, _>("arrived") {
+                Ok(json) => arrived = serde_json::from_str(json).map_err(failed)?,
+                Err(_) => {
+                    let json: &str = row.try_get("acted").map_err(failed)?;
+                    acted = serde_json::from_str(json).map_err(failed)?;
+                }
+            }
+        }
+        let (mut arrived, mut acted) = (arrived.into_iter(), acted.into_iter());
+        let in_order = self.0.iter().map(|arrival| match arrival {
+            true => arrived.next(),
+            false => acted.next(),
+        });
+        let outcomes: Option<Vec<Outcome>> = in_order.collect();
+        outcomes.ok_or_else(|| failed("a step was not answered"))
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed(error.to_string())
+}

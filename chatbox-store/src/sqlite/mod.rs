@@ -1,0 +1,199 @@
+//! The store on one SQLite file, for one process.
+//!
+//! One task writes; a few connections read. What a step does is written in SQL, in the files beside this one: a batch of
+//! steps is one command to the database. Decides nothing that a step does not say.
+
+mod batch;
+mod encode;
+mod open;
+mod read;
+mod search;
+mod writer;
+
+use async_trait::async_trait;
+use chatbox_core::connector::Revision;
+use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use chatbox_core::store::{
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token, TraceStep,
+};
+use read::Reader;
+use std::path::Path;
+use std::time::Duration;
+use writer::Writer;
+
+/// How a file is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Connections that read.
+    pub readers: u32,
+    /// How long to wait for a lock that a tool beside us holds.
+    pub busy_timeout: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            readers: 4,
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The log in one SQLite file. Clones share it.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    reader: Reader,
+}
+
+impl SqliteStore {
+    /// Opens the file, made with its folder if it is not there, and ends the leases that a process before us held.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with a code: `already_running`, `not_a_database`, `not_writable`, `schema_too_new`,
+    /// `sqlite_too_old`, `weak_durability`. Nothing has been written then.
+    pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        let opened = open::open(path, &options).await?;
+        Ok(Self {
+            writer: Writer::start(opened.writing, opened.lock),
+            reader: Reader::new(opened.reading),
+        })
+    }
+
+    /// Commits what is queued, closes the file and gives it up to the next process. Everything after is
+    /// [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
+        self.writer.commit(&steps).await
+    }
+
+    async fn now(&self) -> Result<Millis, StoreError> {
+        self.reader.now().await
+    }
+
+    async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
+        self.reader.mailboxes().await
+    }
+
+    async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
+        self.reader.connections(None).await
+    }
+
+    async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        Ok(self.reader.connections(Some(id)).await?.pop())
+    }
+
+    async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
+        self.reader.chat(id).await
+    }
+
+    async fn chat_of(
+        &self,
+        connection: &ConnectionId,
+        handle: &Handle,
+    ) -> Result<Option<Chat>, StoreError> {
+        self.reader.chat_of(connection, handle).await
+    }
+
+    async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
+        self.reader.chats(mailbox, limit).await
+    }
+
+    async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {
+        self.reader.pending(lane).await
+    }
+
+    async fn history(
+        &self,
+        of: Span,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.reader.history(of, before, limit).await
+    }
+
+    async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {
+        self.reader.since(chat, after, limit).await
+    }
+
+    async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError> {
+        self.reader.row(seq).await
+    }
+
+    async fn seq_of(
+        &self,
+        connection: &ConnectionId,
+        event: &EventId,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.reader.seq_of(connection, event).await
+    }
+
+    async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
+        self.reader.names_of(seq).await
+    }
+
+    async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
+        self.reader.positions(chat).await
+    }
+
+    async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.reader.queued(lane, limit).await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        self.reader.deliveries(filter).await
+    }
+
+    async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError> {
+        self.reader.trace(seq).await
+    }
+
+    async fn pending_media(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Vec<PendingMedia>, StoreError> {
+        self.reader.pending_media(connection).await
+    }
+
+    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
+        self.reader.next_due(kind).await
+    }
+
+    async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
+        self.reader.token(prefix).await
+    }
+
+    async fn state(
+        &self,
+        connection: &ConnectionId,
+        key: &str,
+    ) -> Result<Option<(Revision, StateBox)>, StoreError> {
+        self.reader.state(connection, key).await
+    }
+
+    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+        self.reader.outbox_depth().await
+    }
+
+    async fn search(
+        &self,
+        mailbox: &MailboxId,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.writer.index().await?;
+        self.reader.search(mailbox, words, limit).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.reader.delivery(id).await
+    }
+}

@@ -1,0 +1,216 @@
+//! Rows of the database as values.
+
+use super::failed;
+use chatbox_core::connector::{Cursor, Revision};
+use chatbox_core::event::{EventBody, Media};
+use chatbox_core::id::Fence;
+use chatbox_core::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId, Millis,
+    Platform, Seq, SessionId,
+};
+use chatbox_core::store::{
+    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, PendingMedia, Position, Sent,
+    StateBox, StoreError, Token, TurnRow,
+};
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// A value made of one row.
+pub(super) trait FromRow: Sized {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError>;
+}
+
+fn text(row: &SqliteRow, column: &str) -> Result<String, StoreError> {
+    row.try_get(column).map_err(failed)
+}
+
+fn number(row: &SqliteRow, column: &str) -> Result<i64, StoreError> {
+    row.try_get(column).map_err(failed)
+}
+
+fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
+    Ok(number(row, column)? != 0)
+}
+
+fn maybe<T>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.try_get(column).map_err(failed)
+}
+
+/// A column of JSON.
+fn json<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    serde_json::from_str(&text(row, column)?).map_err(failed)
+}
+
+fn maybe_json<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = maybe(row, column)?;
+    let value = text.map(|text| serde_json::from_str(&text));
+    value.transpose().map_err(failed)
+}
+
+/// A column that holds the bare word of an enum.
+fn word<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    serde_json::from_value(text(row, column)?.into()).map_err(failed)
+}
+
+impl FromRow for Mailbox {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: MailboxId::new(text(row, "id")?),
+            account: AccountId::new(text(row, "account")?),
+            name: text(row, "name")?,
+            door: word(row, "door")?,
+            scope: word(row, "scope")?,
+        })
+    }
+}
+
+impl FromRow for Connection {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ConnectionId::new(text(row, "id")?),
+            mailbox: MailboxId::new(text(row, "reader")?),
+            platform: Platform::new(text(row, "platform")?),
+            ident: ExternalId::new(text(row, "ident")?),
+            settings: text(row, "settings")?,
+            secret: maybe_json(row, "secret")?,
+            policy: json(row, "policy")?,
+            policy_rev: number(row, "policy_rev")?,
+            cursor: maybe(row, "cursor")?.map(Cursor),
+        })
+    }
+}
+
+impl FromRow for Chat {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ChatId(number(row, "chat_id")?),
+            connection: ConnectionId::new(text(row, "connection")?),
+            mailbox: MailboxId::new(text(row, "reader")?),
+            platform: Platform::new(text(row, "platform")?),
+            handle: Handle::new(text(row, "handle")?),
+            kind: word(row, "chat_kind")?,
+            name: maybe(row, "name")?,
+            session: SessionId(number(row, "session")?),
+            head: Seq(number(row, "head")?),
+        })
+    }
+}
+
+impl FromRow for LogRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        let seq = Seq(number(row, "seq")?);
+        let target = maybe(row, "target")?.map(Seq);
+        Ok(Self {
+            seq,
+            chat: ChatId(number(row, "chat")?),
+            author: json(row, "author")?,
+            out: flag(row, "out")?,
+            body: match json(row, "body")? {
+                // What took a message's place shows as a message.
+                EventBody::Edit { content, .. } if flag(row, "revised")? => {
+                    EventBody::Message(content)
+                }
+                body => body,
+            },
+            event: maybe(row, "event_id")?.map(|id: String| EventId::new(id)),
+            target,
+            late: flag(row, "late")?,
+            wakes: flag(row, "wakes")?,
+            at: Millis(number(row, "at")?),
+        })
+    }
+}
+
+impl FromRow for Position {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            reader: text(row, "reader")?,
+            handed: Seq(number(row, "handed")?),
+            seen: Seq(number(row, "seen")?),
+        })
+    }
+}
+
+impl FromRow for Delivery {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: DeliveryId(number(row, "id")?),
+            seq: Seq(number(row, "seq")?),
+            part: u32::try_from(number(row, "part")?).map_err(failed)?,
+            lane: LaneKey {
+                kind: LaneKind::Out,
+                owner: text(row, "owner")?,
+                key: text(row, "key")?,
+            },
+            chat: ChatId(number(row, "chat")?),
+            class: word(row, "class")?,
+            verb: json(row, "verb")?,
+            state: word(row, "state")?,
+            attempts: u32::try_from(number(row, "attempts")?).map_err(failed)?,
+            expires: Millis(number(row, "expires")?),
+            receipt: maybe_json(row, "receipt")?,
+            reason: maybe(row, "reason")?,
+            at: Millis(number(row, "at")?),
+        })
+    }
+}
+
+impl FromRow for Sent {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery: Delivery::from_row(row)?,
+            since: Millis(number(row, "since")?),
+        })
+    }
+}
+
+impl FromRow for TurnRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            fence: Fence(number(row, "fence")?),
+            attempt: u32::try_from(number(row, "attempt")?).map_err(failed)?,
+            state: text(row, "state")?,
+            at: Millis(number(row, "at")?),
+            reason: maybe(row, "reason")?,
+        })
+    }
+}
+
+impl FromRow for Token {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            prefix: text(row, "prefix")?,
+            hash: text(row, "hash")?,
+            principal: text(row, "principal")?,
+            scopes: json(row, "scopes")?,
+            until: maybe(row, "until")?.map(Millis),
+        })
+    }
+}
+
+impl FromRow for (Revision, StateBox) {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok((number(row, "rev")?, json(row, "box")?))
+    }
+}
+
+/// The files of a message that are still with their platform.
+pub(super) fn files_to_fetch(row: &LogRow) -> Vec<PendingMedia> {
+    let files = row.body.content().map(|it| it.attachments.as_slice());
+    let files = (0..).zip(files.unwrap_or_default());
+    let waiting = files.filter_map(|(index, file)| match &file.media {
+        Media::Pending { source } => Some(PendingMedia {
+            seq: row.seq,
+            index,
+            source: source.clone(),
+            name: file.name.clone(),
+            mime: file.mime.clone(),
+        }),
+        _ => None,
+    });
+    waiting.collect()
+}

@@ -1,0 +1,48 @@
+-- Decides about a delivery under its lane's fence, or gives the lane back.
+
+CREATE TEMP TRIGGER settle AFTER UPDATE OF held ON steps WHEN NEW.kind = 'settle' AND NEW.held IS NOT NULL BEGIN
+  UPDATE steps SET found = (
+    SELECT id FROM outbox
+    WHERE id = NEW.step ->> 'delivery' AND owner = NEW.lane_owner AND key = NEW.lane_key
+      AND state IN ('queued', 'custody'))
+  WHERE i = NEW.i;
+  UPDATE steps SET ending = iif(found IS NULL AND NEW.step ->> 'delivery' IS NOT NULL, 'stale', NEW.step ->> '$.to.to')
+  WHERE i = NEW.i;
+
+  -- The lane rests when nothing is left in it, sleeps if it is given back, and is kept otherwise.
+  UPDATE steps SET left_over = EXISTS (
+    SELECT 1 FROM outbox WHERE owner = NEW.lane_owner AND key = NEW.lane_key AND state IN ('queued', 'custody'))
+  WHERE i = NEW.i AND ending <> 'stale';
+END;
+
+CREATE TEMP TRIGGER settle_stale AFTER UPDATE OF ending ON steps WHEN NEW.kind = 'settle' AND NEW.ending = 'stale' BEGIN
+  UPDATE steps SET outcome = '{"outcome":"stale"}' WHERE i = NEW.i;
+END;
+
+CREATE TEMP TRIGGER settle_one AFTER UPDATE OF ending ON steps
+WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending NOT IN ('stale', 'release') BEGIN
+  UPDATE outbox SET
+    state = iif(NEW.ending = 'retry', 'queued', NEW.ending),
+    attempts = attempts + (NEW.ending = 'retry'),
+    fence = NEW.fence, since = NEW.now,
+    receipt = NEW.step -> '$.to.receipt', message = NEW.step ->> '$.to.receipt.message',
+    reason = iif(NEW.ending = 'expired', 'not sent in time', NEW.step ->> '$.to.reason')
+  WHERE id = NEW.found;
+  INSERT INTO losses (now, chat, of_, state, reason)
+  SELECT NEW.now, chat, seq, state, reason FROM outbox
+  WHERE id = NEW.found AND state IN ('failed', 'unknown', 'expired');
+END;
+
+CREATE TEMP TRIGGER settle_over AFTER UPDATE OF left_over ON steps
+WHEN NEW.kind = 'settle' AND NEW.left_over IS NOT NULL BEGIN
+  UPDATE lanes SET
+    state = 'asleep', holder = NULL,
+    done = iif(NEW.left_over, done, wanted),
+    attempts = iif(NEW.left_over, attempts, 0),
+    due = iif(NEW.left_over, NEW.now + coalesce(NEW.step ->> '$.to.after_ms', 0), due)
+  WHERE rowid = NEW.held
+    AND (NOT NEW.left_over OR NEW.ending IN ('retry', 'release') OR NEW.step ->> 'delivery' IS NULL);
+  UPDATE steps SET outcome = json_object('outcome', 'done', 'done', 'settled', 'more', json(iif(
+    NEW.left_over AND NEW.ending NOT IN ('retry', 'release') AND NEW.step ->> 'delivery' IS NOT NULL, 'true', 'false')))
+  WHERE i = NEW.i;
+END;

@@ -1,0 +1,221 @@
+//! The one writer: a task that owns the one connection that writes. It drains what is queued, with no timer, and makes
+//! it one transaction; callers are answered after the commit is on disk.
+
+use super::batch::Batch;
+use super::encode::Encoded;
+use super::open::Lock;
+use chatbox_core::store::{Outcome, Step, StoreError};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Executor};
+use tokio::sync::{mpsc, oneshot};
+
+/// The most steps in one transaction. A call with more is a transaction by itself.
+const BATCH: usize = 512;
+/// Calls waiting for the writer. A caller beyond that waits for its place.
+const QUEUE: usize = 1024;
+
+const ARRIVE_SQL: &str = concat!(
+    include_str!("sql/begin.sql"),
+    include_str!("sql/arrive.sql"),
+    include_str!("sql/end.sql")
+);
+const ACT_SQL: &str = concat!(
+    include_str!("sql/begin.sql"),
+    include_str!("sql/act.sql"),
+    include_str!("sql/end.sql")
+);
+const BOTH_SQL: &str = concat!(
+    include_str!("sql/begin.sql"),
+    include_str!("sql/arrive.sql"),
+    include_str!("sql/act.sql"),
+    include_str!("sql/end.sql")
+);
+
+/// Where steps are handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    calls: mpsc::Sender<Request>,
+}
+
+#[derive(Debug)]
+enum Request {
+    Commit(Call),
+    Index(oneshot::Sender<Result<(), StoreError>>),
+    Close(oneshot::Sender<()>),
+}
+
+#[derive(Debug)]
+struct Call {
+    steps: Vec<Encoded>,
+    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+impl Writer {
+    /// Starts the task. The lock is given up when the connection is closed.
+    pub(super) fn start(connection: SqliteConnection, lock: Lock) -> Self {
+        let (calls, queue) = mpsc::channel(QUEUE);
+        let task = Task {
+            connection,
+            queue,
+            lock,
+        };
+        tokio::spawn(task.run());
+        Self { calls }
+    }
+
+    pub(super) async fn commit(&self, steps: &[Step]) -> Result<Vec<Outcome>, StoreError> {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let steps: Result<_, _> = steps.iter().map(Encoded::of).collect();
+        let steps = steps?;
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Commit(Call { steps, answer }), answered)
+            .await?
+    }
+
+    /// Brings the search index up to the log's head.
+    pub(super) async fn index(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Index(answer), answered).await?
+    }
+
+    /// Ends the task after what is queued, closes the file and gives up the lock.
+    pub(super) async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        // An error means that it is closed.
+        let _ = self.ask(Request::Close(answer), answered).await;
+    }
+
+    async fn ask<T>(
+        &self,
+        request: Request,
+        answered: oneshot::Receiver<T>,
+    ) -> Result<T, StoreError> {
+        let closed = |_| StoreError::Closed;
+        self.calls
+            .send(request)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(closed)
+    }
+}
+
+struct Task {
+    connection: SqliteConnection,
+    queue: mpsc::Receiver<Request>,
+    lock: Lock,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut told = None;
+        while let Some(request) = self.queue.recv().await {
+            match self.serve(request).await {
+                None => {}
+                Some(close) => {
+                    told = Some(close);
+                    break;
+                }
+            }
+        }
+        self.queue.close();
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "closing the database failed");
+        }
+        drop(self.lock);
+        if let Some(told) = told {
+            let _ = told.send(());
+        }
+    }
+
+    /// Serves a request and the commits that wait behind it. `Some` when it is time to close.
+    async fn serve(&mut self, request: Request) -> Option<oneshot::Sender<()>> {
+        let mut calls = Vec::new();
+        let mut steps = 0;
+        let mut next = Some(request);
+        let mut other = None;
+        while let Some(request) = next.take() {
+            match request {
+                Request::Commit(call) => {
+                    steps += call.steps.len();
+                    calls.push(call);
+                }
+                request => other = Some(request),
+            }
+            if steps < BATCH && other.is_none() {
+                next = self.queue.try_recv().ok();
+            }
+        }
+        if !calls.is_empty() {
+            self.commit(calls).await;
+        }
+        match other {
+            None | Some(Request::Commit(_)) => None,
+            Some(Request::Index(answer)) => {
+                let _ = answer.send(super::search::index(&mut self.connection).await);
+                None
+            }
+            Some(Request::Close(answer)) => Some(answer),
+        }
+    }
+
+    /// One transaction for all; if that fails, one for each, so that only the caller whose step is at fault is told.
+    async fn commit(&mut self, calls: Vec<Call>) {
+        let all = calls.iter().flat_map(|call| &call.steps);
+        let error = match self.transact(all).await {
+            Ok(outcomes) => return answer(calls, outcomes),
+            Err(error) => error,
+        };
+        if calls.len() == 1 {
+            return tell(calls, &error);
+        }
+        for call in calls {
+            let result = self.transact(&call.steps).await;
+            // A caller that went away does not want to know.
+            let _ = call.answer.send(result);
+        }
+    }
+
+    async fn transact<'a>(
+        &mut self,
+        steps: impl IntoIterator<Item = &'a Encoded>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let mut batch = Batch::default();
+        steps.into_iter().for_each(|step| batch.push(step));
+        let sql = match (batch.arrivals(), batch.acts()) {
+            (_, 0) => ARRIVE_SQL,
+            (0, _) => ACT_SQL,
+            _ => BOTH_SQL,
+        };
+        let (arrivals, acts, order) = batch.finish();
+        let query = sqlx::query(sql).bind(arrivals).bind(acts);
+        match query.fetch_all(&mut self.connection).await {
+            Ok(rows) => order.outcomes(&rows),
+            Err(error) => {
+                // Without an open transaction this fails, which is as good.
+                let _ = self.connection.execute("ROLLBACK").await;
+                Err(failed(error))
+            }
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
+fn answer(calls: Vec<Call>, outcomes: Vec<Outcome>) {
+    let mut outcomes = outcomes.into_iter();
+    for call in calls {
+        let theirs = outcomes.by_ref().take(call.steps.len()).collect();
+        // A caller that went away does not want to know.
+        let _ = call.answer.send(Ok(theirs));
+    }
+}
+
+fn tell(calls: Vec<Call>, error: &StoreError) {
+    for call in calls {
+        let _ = call.answer.send(Err(failed(error)));
+    }
+}

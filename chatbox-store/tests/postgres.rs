@@ -1,0 +1,82 @@
+//! The store suite on PostgreSQL, and what only PostgreSQL can do wrong. Starts a server of its own.
+#![cfg(feature = "postgres")]
+
+#[path = "suite/pg.rs"]
+mod pg;
+mod suite;
+
+use chatbox_core::store::{MemoryStore, Store, StoreError};
+use chatbox_store::PostgresStore;
+use std::sync::Arc;
+
+async fn open() -> (Arc<dyn Store>, ()) {
+    let url = pg::server().await.database().await;
+    let store = PostgresStore::open(&url).await.expect("a store");
+    (Arc::new(store), ())
+}
+
+every_scenario!(open);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_steps_agree_with_the_model() {
+    for seed in suite::random::seeds(6) {
+        let model = Arc::new(MemoryStore::new());
+        suite::random::compare(model, open().await.0, seed, 150).await;
+    }
+}
+
+async fn refusal(url: &str) -> &'static str {
+    match PostgresStore::open(url).await {
+        Err(StoreError::Refused { code, .. }) => code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_url_is_refused_and_not_repeated() {
+    let secret = "postgres://u:hunter2@host:port/db";
+    let error = PostgresStore::open(secret).await.expect_err("no port");
+    assert!(matches!(
+        error,
+        StoreError::Refused {
+            code: "bad_url",
+            ..
+        }
+    ));
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_is_refused() {
+    let server = pg::server().await;
+    let url = server.database().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    let forget = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+    server.run("postgres", &forget).await;
+    assert_eq!(refusal(&url).await, "not_durable");
+}
+
+#[tokio::test]
+async fn newer_tables_are_refused_and_left_alone() {
+    let server = pg::server().await;
+    let url = server.database().await;
+    drop(PostgresStore::open(&url).await.expect("a store"));
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    server
+        .run(&name, "UPDATE chatbox.schema_version SET version = 99")
+        .await;
+    assert_eq!(refusal(&url).await, "schema_too_new");
+    assert_eq!(refusal(&url).await, "schema_too_new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_programs_open_a_new_database_at_once() {
+    let url = pg::server().await.database().await;
+    let opens = (0..6).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { PostgresStore::open(&url).await })
+    });
+    for open in opens.collect::<Vec<_>>() {
+        open.await.expect("it ends").expect("a store");
+    }
+}

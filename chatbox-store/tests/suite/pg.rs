@@ -1,0 +1,170 @@
+//! A PostgreSQL server of the tests' own: made for one run, reached over TCP, gone when the test process is.
+//!
+//! The programs are looked for in `CHATBOX_TEST_PG_BIN`, in Debian's folders and in `PATH`.
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Runs the server until its standard input ends, which it does with the test process however that dies; then takes
+/// the server down and its folder away.
+const KEEPER: &str = r#"
+    "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" >"$2/log" 2>&1 &
+    read -r _
+    kill -INT $! && wait $!
+    rm -rf "$2"
+"#;
+
+/// A running server.
+pub(crate) struct Server {
+    port: u16,
+    databases: AtomicU32,
+    /// Its standard input keeps the server alive.
+    _keeper: Child,
+}
+
+/// The one server of this test process.
+pub(crate) async fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    // Starting blocks; other tests wait for the same server anyway.
+    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start));
+    server.await.expect("a PostgreSQL server")
+}
+
+impl Server {
+    /// A fresh, empty database.
+    pub(crate) async fn database(&self) -> String {
+        let name = format!("t{}", self.databases.fetch_add(1, Ordering::SeqCst));
+        self.run("postgres", &format!("CREATE DATABASE {name}"))
+            .await;
+        self.url(&name)
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://chatbox@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs a statement.
+    pub(crate) async fn run(&self, database: &str, statement: &str) {
+        let mut connection = self.connect(database).await.expect("a connection");
+        let statement = AssertSqlSafe(statement.to_owned());
+        let done = connection.execute(sqlx::raw_sql(statement)).await;
+        done.expect("a statement that works");
+        connection.close().await.expect("a clean end");
+    }
+
+    pub(crate) async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect(&self.url(database)).await
+    }
+}
+
+fn start() -> Server {
+    let programs = programs();
+    let folder = tempfile::Builder::new()
+        .prefix("chatbox-pg-")
+        .tempdir()
+        .expect("a folder")
+        .keep();
+    let user = server_user();
+    if let Some((uid, gid)) = user {
+        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).expect("an own folder");
+    }
+    let data = folder.join("data");
+    let mut initdb = Command::new(programs.join("initdb"));
+    initdb
+        .arg("-D")
+        .arg(data)
+        .args(["-U", "chatbox", "-A", "trust"]);
+    initdb.args(["-E", "UTF8", "--locale=C", "--no-sync"]);
+    let made = as_user(&mut initdb, user, &folder)
+        .output()
+        .expect("initdb");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+
+    let port = free_port();
+    let mut keeper = Command::new("sh");
+    keeper
+        .args(["-c", KEEPER, "keeper"])
+        .arg(&programs)
+        .arg(&folder);
+    keeper.arg(port.to_string()).stdin(Stdio::piped());
+    let keeper = as_user(&mut keeper, user, &folder)
+        .spawn()
+        .expect("a shell");
+    wait_for(&programs, &folder, port);
+    Server {
+        port,
+        databases: AtomicU32::new(0),
+        _keeper: keeper,
+    }
+}
+
+/// PostgreSQL refuses to run as root.
+fn server_user() -> Option<(u32, u32)> {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
+    let passwd = std::fs::File::open("/etc/passwd").ok()?;
+    let mut lines = BufReader::new(passwd).lines().map_while(Result::ok);
+    let nobody = lines.find(|line| line.starts_with("nobody:"))?;
+    let mut numbers = nobody.split(':').skip(2).map(|it| it.parse().ok());
+    let ids = (numbers.next()??, numbers.next()??);
+    root.then_some(ids)
+}
+
+fn as_user<'a>(
+    command: &'a mut Command,
+    user: Option<(u32, u32)>,
+    folder: &Path,
+) -> &'a mut Command {
+    if let Some((uid, gid)) = user {
+        command.uid(uid).gid(gid);
+    }
+    command.current_dir(folder)
+}
+
+fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("CHATBOX_TEST_PG_BIN") {
+        return folder.into();
+    }
+    let newest_first = (15..30).rev();
+    let debian =
+        newest_first.map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all: Vec<PathBuf> = debian.chain(std::env::split_paths(&path)).collect();
+    let found = all
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists());
+    found.expect("install PostgreSQL 15 or newer, or say where it is in CHATBOX_TEST_PG_BIN")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn wait_for(programs: &Path, folder: &Path, port: u16) {
+    for _ in 0..400 {
+        let mut psql = Command::new(programs.join("psql"));
+        psql.args(["-XAtq", "-h", "127.0.0.1", "-U", "chatbox", "-p"]);
+        psql.arg(port.to_string())
+            .args(["-c", "SELECT version()", "postgres"]);
+        let answer = psql.output().expect("psql");
+        if answer.status.success() {
+            println!("{}", String::from_utf8_lossy(&answer.stdout).trim());
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+    panic!("the server does not start: {log}");
+}

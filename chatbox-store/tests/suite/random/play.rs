@@ -1,0 +1,411 @@
+//! Steps at random: mostly sensible ones, by what the model answered so far, and some that must be refused.
+
+use super::look::{CONNECTIONS, MAILBOXES};
+use crate::suite::house::{
+    self, House, LONG, add_connection, commit, delete, delivered, edit, event, new_connection,
+    offer, put_mailbox, settle, step, with_files,
+};
+use chatbox_core::connector::{Cursor, DeliveryClass};
+use chatbox_core::event::{Content, Event, EventBody, Media};
+use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq};
+use chatbox_core::store::{
+    Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep, Offer,
+    Renew, SecretBox, Settled, Skip, Step, Token, TurnEnd, Wake,
+};
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use serde_json::Value;
+
+/// What is known while playing.
+pub(super) struct Play {
+    dice: StdRng,
+    model: House,
+    /// Every lane ever taken: some are still held.
+    held: Vec<Claimed>,
+    /// The highest seq seen in an outcome.
+    head: i64,
+    receipts: u32,
+}
+
+impl Play {
+    pub(super) fn new(dice: StdRng, model: House) -> Self {
+        Self {
+            dice,
+            model,
+            held: Vec::new(),
+            head: 0,
+            receipts: 0,
+        }
+    }
+
+    /// Three mailboxes, one of which is pulled; four connections.
+    pub(super) fn set_up(&mut self) -> Vec<Step> {
+        let (one, two) = (self.scope(), self.scope());
+        let admins = [
+            put_mailbox("m", Door::Run, one),
+            put_mailbox("n", Door::Run, two),
+            put_mailbox("p", Door::Pull, LaneScope::Chat),
+            add_connection("c0", "m", "alpha", "us"),
+            add_connection("c1", "m", "beta", "us"),
+            add_connection("c2", "n", "alpha", "others"),
+            add_connection("c3", "p", "beta", "pulled"),
+        ];
+        admins
+            .into_iter()
+            .map(|it| Step::Admin(Box::new(it)))
+            .collect()
+    }
+
+    /// Keeps what later steps refer to.
+    pub(super) fn learn(&mut self, outcomes: &[Value]) {
+        for outcome in outcomes {
+            self.learn_one(outcome);
+        }
+        let newest = self.held.len().saturating_sub(12);
+        self.held.drain(..newest);
+    }
+
+    fn learn_one(&mut self, outcome: &Value) {
+        if let Some(seq) = outcome.get("seq").and_then(Value::as_i64) {
+            self.head = self.head.max(seq);
+        }
+        let listed = outcome.get("lanes").and_then(Value::as_array);
+        let claimed = outcome.get("claimed").filter(|it| !it.is_null());
+        for claim in listed.into_iter().flatten().chain(claimed) {
+            let claim = serde_json::from_value(claim.clone()).expect("a claim");
+            self.held.push(claim);
+        }
+    }
+
+    /// One call: steps of one kind, or accepts and skips.
+    pub(super) async fn next(&mut self) -> Vec<Step> {
+        match self.dice.random_range(0..100) {
+            0..35 => {
+                let count = self.dice.random_range(1..9);
+                (0..count).map(|_| self.arrive()).collect()
+            }
+            35..45 => vec![self.claim()],
+            45..60 => self.end_turns().await,
+            60..68 => {
+                let count = self.dice.random_range(1..4);
+                (0..count)
+                    .map(|_| Step::Emit(Box::new(self.emit())))
+                    .collect()
+            }
+            68..84 => self.settle_some().await,
+            84..88 => vec![self.media()],
+            88..92 => vec![self.ack()],
+            92..94 => vec![self.renew()],
+            _ => vec![Step::Admin(Box::new(self.admin()))],
+        }
+    }
+
+    fn coin(&mut self, percent: u32) -> bool {
+        self.dice.random_range(0..100) < percent
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of.choose(&mut self.dice)
+            .expect("something to pick")
+            .clone()
+    }
+
+    fn scope(&mut self) -> LaneScope {
+        self.pick(&[LaneScope::Chat, LaneScope::Session, LaneScope::Mailbox])
+    }
+
+    fn seq(&mut self) -> Seq {
+        Seq(self.dice.random_range(0..=self.head + 1))
+    }
+
+    fn offer(&mut self) -> Offer {
+        offer(self.pick(&[-1, LONG, LONG]))
+    }
+
+    fn arrive(&mut self) -> Step {
+        let connection = ConnectionId::new(self.pick(&CONNECTIONS));
+        let cursor = Cursor(self.dice.random_range(0..1000).to_string());
+        if self.coin(10) {
+            return Step::Skip(Skip { connection, cursor });
+        }
+        let event = self.event();
+        let wake = match self.dice.random_range(0..10) {
+            0..3 => Wake::Never,
+            3 => Wake::After { ms: LONG },
+            _ => Wake::NOW,
+        };
+        step(Accept {
+            connection,
+            policy_rev: if self.coin(95) { 1 } else { 2 },
+            event,
+            wake,
+            cursor: self.coin(70).then_some(cursor),
+            offer: self.coin(40).then(|| self.offer()),
+        })
+    }
+
+    fn event(&mut self) -> Event {
+        let id = format!("e{}", self.dice.random_range(0..60));
+        let handle = self.pick(&["d1", "d2", "g1", "g2"]);
+        let target = self.name();
+        let text = self.text();
+        let mut event = match self.dice.random_range(0..20) {
+            0..3 => with_files(&id, handle, 2),
+            3..6 => event(&id, handle, edit(&target, &text)),
+            6 => event(&id, handle, delete(&target)),
+            7 => {
+                let target = target.as_str().into();
+                event(&id, handle, EventBody::Receipt { target })
+            }
+            _ => event(&id, handle, EventBody::Message(Content::text(text))),
+        };
+        event.sender.id = self.pick(&["ann", "bob"]).into();
+        event.late = self.coin(10);
+        event
+    }
+
+    /// What an event may refer to: another event or something we sent.
+    fn name(&mut self) -> String {
+        match self.coin(70) {
+            true => format!("e{}", self.dice.random_range(0..60)),
+            false => format!("r{}", self.dice.random_range(0..=self.receipts)),
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let words = ["red", "blue", "fox", "Fox,", "RED!", "green"];
+        format!("{} {}", self.pick(&words), self.pick(&words))
+    }
+
+    fn claim(&mut self) -> Step {
+        let kind = self.pick(&[LaneKind::Turn, LaneKind::Out]);
+        let owner = match kind {
+            LaneKind::Turn => self.pick(&MAILBOXES),
+            LaneKind::Out => self.pick(&CONNECTIONS),
+        };
+        Step::Claim(Claim {
+            kind,
+            owner: self.coin(30).then(|| owner.to_owned()),
+            offer: self.offer(),
+            limit: 100,
+        })
+    }
+
+    /// A lane taken once, by its holder or by somebody who lost it.
+    fn lane(&mut self, kind: LaneKind) -> Option<Claimed> {
+        let of_kind = self.held.iter().filter(|it| it.lane.kind == kind);
+        let of_kind: Vec<Claimed> = of_kind.cloned().collect();
+        let mut held = of_kind.choose(&mut self.dice)?.clone();
+        if self.coin(5) {
+            held.fence = Fence(held.fence.0 + 1);
+        }
+        Some(held)
+    }
+
+    async fn end_turns(&mut self) -> Vec<Step> {
+        let Some(held) = self.lane(LaneKind::Turn) else {
+            return vec![self.claim()];
+        };
+        let pending = self.model.store.pending(&held.lane).await.expect("a read");
+        let (chat, upto) = match pending {
+            Some(pending) => {
+                let old = pending.rows.first().map_or(pending.upto, |row| row.seq);
+                let upto = if self.coin(80) { pending.upto } else { old };
+                (pending.chat.id, upto)
+            }
+            None => (ChatId(self.dice.random_range(1..5)), Seq(1)),
+        };
+        let reason = "because".to_owned();
+        let end = match self.dice.random_range(0..20) {
+            0..12 => house::DONE,
+            12..14 => TurnEnd::Failed { reason },
+            14..17 => TurnEnd::Again {
+                after_ms: self.pick(&[0, 0, LONG]),
+                reason,
+            },
+            _ => TurnEnd::Poisoned { reason },
+        };
+        let count = self.dice.random_range(0..3);
+        let emits = (0..count).map(|_| self.emit_in(chat)).collect();
+        vec![commit(&held, chat, upto, end, emits)]
+    }
+
+    fn emit(&mut self) -> Emit {
+        let chat = ChatId(self.dice.random_range(1..12));
+        self.emit_in(chat)
+    }
+
+    fn emit_in(&mut self, chat: ChatId) -> Emit {
+        let mailbox = MailboxId::new(match self.coin(75) {
+            true => "m",
+            false => "n",
+        });
+        let target = self.name();
+        let text = self.text();
+        let (body, about) = match self.dice.random_range(0..10) {
+            0 => (edit(&target, &text), true),
+            1 => (delete(&target), true),
+            _ => (EventBody::Message(Content::text(text)), self.coin(5)),
+        };
+        let target = about.then(|| self.seq());
+        let idem = self
+            .coin(15)
+            .then(|| format!("k{}", self.dice.random_range(0..6)));
+        Emit {
+            author: match self.coin(80) {
+                true => Author::Mailbox {
+                    id: mailbox.clone(),
+                },
+                false => Author::System,
+            },
+            mailbox,
+            body,
+            target,
+            class: self.pick(&[DeliveryClass::Idempotent, DeliveryClass::Ambiguous]),
+            idem,
+            ..house::emit(chat, self.dice.random_range(0..3))
+        }
+    }
+
+    async fn settle_some(&mut self) -> Vec<Step> {
+        let Some(held) = self.lane(LaneKind::Out) else {
+            return vec![self.claim()];
+        };
+        let queued = self
+            .model
+            .store
+            .queued(&held.lane, 9)
+            .await
+            .expect("a read");
+        let count = self.dice.random_range(1..4);
+        let steps = (0..count).map(|place| {
+            let next = queued.get(place).map(|it| it.id);
+            let any = DeliveryId(self.dice.random_range(1..40));
+            let id = next.filter(|_| self.coin(90)).unwrap_or(any);
+            let delivery = self.coin(95).then_some(id);
+            settle(&held, delivery, self.settled())
+        });
+        steps.collect()
+    }
+
+    fn settled(&mut self) -> Settled {
+        let reason = "because".to_owned();
+        let after_ms = self.pick(&[0, 0, 0, LONG]);
+        match self.dice.random_range(0..20) {
+            0..4 => Settled::Custody,
+            4..12 => {
+                self.receipts += 1;
+                delivered(&format!("r{}", self.receipts))
+            }
+            12..14 => Settled::Retry { after_ms, reason },
+            14 => Settled::Release { after_ms },
+            15..17 => Settled::Failed { reason },
+            17..19 => Settled::Unknown { reason },
+            _ => Settled::Expired,
+        }
+    }
+
+    fn media(&mut self) -> Step {
+        let media = match self.coin(70) {
+            true => Media::Ready { id: "b1".into() },
+            false => Media::Failed {
+                reason: "gone".to_owned(),
+            },
+        };
+        Step::Media(MediaStep {
+            seq: self.seq(),
+            index: self.dice.random_range(0..3),
+            media,
+            name: self.coin(50).then(|| "kept.png".to_owned()),
+            mime: self.coin(50).then(|| "image/webp".to_owned()),
+            size: self.coin(50).then_some(7),
+            wait_ms: self.dice.random_range(0..2) * 800,
+        })
+    }
+
+    fn ack(&mut self) -> Step {
+        Step::Ack(Ack {
+            chat: ChatId(self.dice.random_range(1..12)),
+            reader: self.pick(&["m", "n", "person"]).to_owned(),
+            seen: self.seq(),
+        })
+    }
+
+    fn renew(&mut self) -> Step {
+        let Some(held) = self.lane(LaneKind::Turn) else {
+            return self.claim();
+        };
+        Step::Renew(Renew {
+            lane: held.lane,
+            fence: held.fence,
+            lease_ms: self.pick(&[-1, LONG]),
+        })
+    }
+
+    fn admin(&mut self) -> Admin {
+        let connection = ConnectionId::new(self.pick(&CONNECTIONS));
+        let delivery = DeliveryId(self.dice.random_range(1..40));
+        match self.dice.random_range(0..24) {
+            0 => put_mailbox(self.pick(&MAILBOXES), Door::Run, self.scope()),
+            1 => put_mailbox("p", self.pick(&[Door::Run, Door::Pull]), LaneScope::Chat),
+            2..4 => {
+                let mailbox = self.pick(&MAILBOXES);
+                let platform = self.pick(&["alpha", "beta"]);
+                add_connection(connection.as_str(), mailbox, platform, self.ident())
+            }
+            4 => {
+                let ident = self.ident();
+                let new = new_connection(connection.as_str(), "m", "alpha", ident);
+                Admin::PutCredential(Box::new(new))
+            }
+            5 => Admin::RemoveConnection { connection },
+            6..8 => Admin::MoveChat {
+                connection,
+                from: self.pick(&["g1", "g2", "g3"]).into(),
+                to: self.pick(&["g1", "g2", "g3"]).into(),
+            },
+            8..13 => Admin::RetryDelivery {
+                delivery,
+                ttl_ms: LONG,
+            },
+            13..15 => Admin::PurgeDeliveries {
+                delivery: self.coin(70).then_some(delivery),
+                before: Millis(self.pick(&[0, i64::MAX, i64::MAX])),
+            },
+            15 => Admin::PutToken(self.token()),
+            16 => Admin::RemoveToken {
+                prefix: self.pick(&["t0", "t1"]).to_owned(),
+            },
+            17..20 => Admin::PutState {
+                connection,
+                key: "k".to_owned(),
+                rev: self.dice.random_range(0..3),
+                value: SecretBox {
+                    key: "v".to_owned(),
+                    sealed: self.text(),
+                },
+            },
+            20 => Admin::SetPolicy {
+                connection,
+                rev: 9,
+                policy: chatbox_core::admit::Policy::default(),
+            },
+            _ => Admin::EndLeases,
+        }
+    }
+
+    fn ident(&mut self) -> &'static str {
+        self.pick(&["us", "others", "pulled", "new"])
+    }
+
+    fn token(&mut self) -> Token {
+        Token {
+            prefix: self.pick(&["t0", "t1"]).to_owned(),
+            hash: self.text(),
+            principal: "owner".to_owned(),
+            scopes: vec!["read".to_owned()],
+            until: None,
+        }
+    }
+}

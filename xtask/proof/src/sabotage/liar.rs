@@ -1,0 +1,256 @@
+//! A store that keeps every promise but one.
+
+use async_trait::async_trait;
+use chatbox_core::connector::Revision;
+use chatbox_core::id::{
+    ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq, SessionId, fresh,
+};
+use chatbox_core::store::{
+    Accepted, Chat, Claimed, Connection, Delivery, DeliveryFilter, Done, LaneKey, LaneKind, LogRow,
+    Mailbox, Outcome, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError,
+    Token, TraceStep, Wake,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// An event it has seen is new to it.
+    ForgetsDuplicates,
+    /// It says yes to an event and writes it down later.
+    ConfirmsFirst,
+    /// It gives a lane to two at once and writes down what both say.
+    IgnoresFences,
+}
+
+impl Lie {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "forgets-duplicates" => Some(Self::ForgetsDuplicates),
+            "confirms-first" => Some(Self::ConfirmsFirst),
+            "ignores-fences" => Some(Self::IgnoresFences),
+            _ => None,
+        }
+    }
+}
+
+/// How much later.
+const LATER: Duration = Duration::from_millis(400);
+
+/// An honest store behind a lie.
+#[derive(Debug)]
+pub(crate) struct Liar {
+    honest: Arc<dyn Store>,
+    lie: Lie,
+}
+
+impl Liar {
+    pub(crate) fn new(honest: Arc<dyn Store>, lie: Lie) -> Self {
+        Self { honest, lie }
+    }
+
+    async fn forget(&self, mut steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
+        for step in &mut steps {
+            if let Step::Accept(accept) = step {
+                accept.event.id = EventId::from(
+                    format!("{}-{}", accept.event.id.as_str(), fresh("again")).as_str(),
+                );
+            }
+        }
+        self.honest.commit(steps).await
+    }
+
+    async fn confirm(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
+        // Only about what waits for an answer: a greeting needs the chat that accepting makes.
+        let waits = |step: &Step| matches!(step, Step::Accept(it) if it.wake != Wake::Never);
+        if !steps.iter().all(waits) {
+            return self.honest.commit(steps).await;
+        }
+        let yes = Accepted {
+            seq: Seq(1),
+            prev: Seq(0),
+            chat: ChatId(0),
+            session: SessionId(0),
+            at: self.honest.now().await?,
+            new_chat: false,
+            claimed: None,
+        };
+        let yes = vec![Outcome::Done(Done::Accepted(yes)); steps.len()];
+        let honest = self.honest.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATER).await;
+            let mut steps = steps;
+            for step in &mut steps {
+                if let Step::Accept(accept) = step {
+                    accept.offer = None;
+                }
+            }
+            // Who said yes already has nobody left to tell.
+            let _ = honest.commit(steps).await;
+        });
+        Ok(yes)
+    }
+
+    async fn ignore(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = self.honest.commit(steps.clone()).await?;
+        for (step, outcome) in steps.into_iter().zip(&mut outcomes) {
+            match (step, &mut *outcome) {
+                (_, Outcome::Done(Done::Claimed { lanes })) => {
+                    let twice: Vec<Claimed> = lanes
+                        .iter()
+                        .flat_map(|lane| [lane.clone(), lane.clone()])
+                        .collect();
+                    *lanes = twice;
+                }
+                (Step::Commit(commit), Outcome::Fenced) => {
+                    let mut rows = Vec::new();
+                    for emit in commit.emits {
+                        let said = self.honest.commit(vec![Step::Emit(Box::new(emit))]).await?;
+                        if let Some(Outcome::Done(Done::Appended { rows: new, .. })) =
+                            said.into_iter().next()
+                        {
+                            rows.extend(new);
+                        }
+                    }
+                    *outcome = Outcome::Done(Done::Appended { rows, more: false });
+                }
+                (Step::Renew(_), Outcome::Fenced) => *outcome = Outcome::Done(Done::Nothing),
+                _ => {}
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[async_trait]
+impl Store for Liar {
+    async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
+        match self.lie {
+            Lie::ForgetsDuplicates => self.forget(steps).await,
+            Lie::ConfirmsFirst => self.confirm(steps).await,
+            Lie::IgnoresFences => self.ignore(steps).await,
+        }
+    }
+
+    async fn now(&self) -> Result<Millis, StoreError> {
+        self.honest.now().await
+    }
+
+    async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
+        self.honest.mailboxes().await
+    }
+
+    async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
+        self.honest.connections().await
+    }
+
+    async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        self.honest.connection(id).await
+    }
+
+    async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
+        self.honest.chat(id).await
+    }
+
+    async fn chat_of(
+        &self,
+        connection: &ConnectionId,
+        handle: &Handle,
+    ) -> Result<Option<Chat>, StoreError> {
+        self.honest.chat_of(connection, handle).await
+    }
+
+    async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
+        self.honest.chats(mailbox, limit).await
+    }
+
+    async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {
+        self.honest.pending(lane).await
+    }
+
+    async fn history(
+        &self,
+        of: Span,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.honest.history(of, before, limit).await
+    }
+
+    async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {
+        self.honest.since(chat, after, limit).await
+    }
+
+    async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError> {
+        self.honest.row(seq).await
+    }
+
+    async fn seq_of(
+        &self,
+        connection: &ConnectionId,
+        event: &EventId,
+    ) -> Result<Option<Seq>, StoreError> {
+        self.honest.seq_of(connection, event).await
+    }
+
+    async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
+        self.honest.names_of(seq).await
+    }
+
+    async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
+        self.honest.positions(chat).await
+    }
+
+    async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.honest.queued(lane, limit).await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        self.honest.deliveries(filter).await
+    }
+
+    async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError> {
+        self.honest.trace(seq).await
+    }
+
+    async fn pending_media(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Vec<PendingMedia>, StoreError> {
+        self.honest.pending_media(connection).await
+    }
+
+    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
+        self.honest.next_due(kind).await
+    }
+
+    async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
+        self.honest.token(prefix).await
+    }
+
+    async fn state(
+        &self,
+        connection: &ConnectionId,
+        key: &str,
+    ) -> Result<Option<(Revision, StateBox)>, StoreError> {
+        self.honest.state(connection, key).await
+    }
+
+    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+        self.honest.outbox_depth().await
+    }
+
+    async fn search(
+        &self,
+        mailbox: &MailboxId,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.honest.search(mailbox, words, limit).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.honest.delivery(id).await
+    }
+}

@@ -1,0 +1,94 @@
+//! The parts of `cargo xtask test`, cheapest first.
+
+mod deny;
+mod metrics;
+pub(crate) mod proof;
+mod python;
+mod rust;
+mod suites;
+mod walls;
+
+use crate::part::Part;
+use crate::{channel, rows};
+
+/// All of them, in the order they run.
+pub(crate) fn all() -> Vec<Part> {
+    let part = |name, about, check| Part { name, about, check };
+    vec![
+        part("fmt", "every file is formatted", rust::fmt as fn(&_) -> _),
+        part("walls", "no crate reaches over a wall", walls::walls),
+        part("deny", "dependencies: bans, licences, sources", deny::deny),
+        part("clippy", "the linter finds nothing", rust::clippy),
+        part(
+            "features",
+            "the server compiles with no, the usual and all features",
+            rust::features,
+        ),
+        part(
+            "tests",
+            "unit, property and integration tests",
+            suites::tests,
+        ),
+        part(
+            "store",
+            "one suite on memory, SQLite and a real PostgreSQL",
+            suites::store,
+        ),
+        part(
+            "conformance",
+            "every adapter keeps the adapter's contract",
+            suites::conformance,
+        ),
+        part("doc", "examples in the documentation run", rust::doc),
+        part(
+            "rustdoc",
+            "the documentation builds without a warning",
+            rust::rustdoc,
+        ),
+        part(
+            "examples",
+            "every example runs without a credential",
+            suites::examples,
+        ),
+        part(
+            "new-channel",
+            "an adapter made from the template compiles",
+            channel::part,
+        ),
+        part(
+            "metrics",
+            "a live /metrics pleases promtool",
+            metrics::metrics,
+        ),
+        part(
+            "fakes",
+            "bots and clients of others work with the fakes",
+            python::fakes,
+        ),
+        part(
+            "browser",
+            "keys typed and answers read in a real browser",
+            python::browser,
+        ),
+        part(
+            "fsync",
+            "on disk before answered, 1,000 of 1,000",
+            proof::fsync_part,
+        ),
+        part(
+            "kill",
+            "20 kills lose nothing and double nothing",
+            proof::kill_part,
+        ),
+        part(
+            "sabotage",
+            "each broken promise turns a test red",
+            proof::sabotage_part,
+        ),
+        part(
+            "rows",
+            "requirements called done have tests that ran",
+            rows::part,
+        ),
+    ]
+}
