@@ -77,18 +77,14 @@ impl<'a> Batch<'a> {
 }
 
 impl Order {
-    /// The outcomes in the steps' order, from one row for the arrivals and one for the others.
-    pub(super) fn outcomes(&self, rows: &[SqliteRow]) -> Result<Vec<Outcome>, StoreError> {
-        let (mut arrived, mut acted) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row.try_get::<&str, _>("arrived") {
-                Ok(json) => arrived = serde_json::from_str(json).map_err(failed)?,
-                Err(_) => {
-                    let json: &str = row.try_get("acted").map_err(failed)?;
-                    acted = serde_json::from_str(json).map_err(failed)?;
-                }
-            }
-        }
+    /// The outcomes in the steps' order, from what was answered for the arrivals and for the others.
+    pub(super) fn outcomes(&self, row: Option<&SqliteRow>) -> Result<Vec<Outcome>, StoreError> {
+        let row = row.ok_or_else(|| failed("a batch was not answered"))?;
+        let answered = |of| -> Result<Vec<Outcome>, StoreError> {
+            let json: &str = row.try_get(of).map_err(failed)?;
+            serde_json::from_str(json).map_err(failed)
+        };
+        let (arrived, acted) = (answered("arrived")?, answered("acted")?);
         let (mut arrived, mut acted) = (arrived.into_iter(), acted.into_iter());
         let in_order = self.0.iter().map(|arrival| match arrival {
             true => arrived.next(),

@@ -189,7 +189,9 @@ impl Store for SqliteStore {
         words: &str,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        self.writer.index().await?;
+        if self.reader.unindexed().await? {
+            self.writer.index().await?;
+        }
         self.reader.search(mailbox, words, limit).await
     }
 

@@ -1,30 +1,30 @@
-//! The search index: a reader that trails the log. It is brought up when somebody searches, so that taking messages in
-//! never waits for it.
+//! The search index: a reader that trails the log. It is brought up while nothing else is written and before a search, so
+//! that taking messages in never waits for it.
 
 use chatbox_core::store::StoreError;
+use sqlx::Executor;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Executor, Row};
 
 const INDEX_SQL: &str = include_str!("sql/index.sql");
+/// Rows indexed in one go while somebody may want to write.
+pub(super) const LITTLE: u32 = 100;
+/// Rows indexed in one go for somebody who waits.
+const MUCH: u32 = 2000;
 
-/// Brings the index up to the log's head, some rows at a time.
-pub(super) async fn index(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    loop {
-        let rows = match sqlx::query(INDEX_SQL)
-            .bind(2000)
-            .fetch_all(&mut *connection)
-            .await
-        {
-            Ok(rows) => rows,
-            Err(error) => {
-                let _ = connection.execute("ROLLBACK").await;
-                return Err(StoreError::Failed(error.to_string()));
-            }
-        };
-        let left = rows.first().map(|row| row.try_get::<i64, _>(0));
-        match left {
-            Some(Ok(left)) if left > 0 => {}
-            _ => return Ok(()),
+/// Brings the index up to the log's head.
+pub(super) async fn catch_up(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    while index(connection, MUCH).await? > 0 {}
+    Ok(())
+}
+
+/// Indexes some rows. Answers how far the index is behind the log then.
+pub(super) async fn index(connection: &mut SqliteConnection, rows: u32) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar(INDEX_SQL).bind(rows);
+    match query.fetch_all(&mut *connection).await {
+        Ok(left) => Ok(left.first().copied().unwrap_or(0)),
+        Err(error) => {
+            let _ = connection.execute("ROLLBACK").await;
+            Err(StoreError::Failed(error.to_string()))
         }
     }
 }

@@ -4,32 +4,27 @@
 use super::batch::Batch;
 use super::encode::Encoded;
 use super::open::Lock;
+use super::search;
 use chatbox_core::store::{Outcome, Step, StoreError};
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Executor};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// The most steps in one transaction. A call with more is a transaction by itself.
 const BATCH: usize = 512;
 /// Calls waiting for the writer. A caller beyond that waits for its place.
 const QUEUE: usize = 1024;
+/// How long nothing was asked before the search index is brought up.
+const IDLE: Duration = Duration::from_millis(500);
 
-const ARRIVE_SQL: &str = concat!(
-    include_str!("sql/begin.sql"),
-    include_str!("sql/arrive.sql"),
-    include_str!("sql/end.sql")
-);
-const ACT_SQL: &str = concat!(
-    include_str!("sql/begin.sql"),
-    include_str!("sql/act.sql"),
-    include_str!("sql/end.sql")
-);
-const BOTH_SQL: &str = concat!(
-    include_str!("sql/begin.sql"),
-    include_str!("sql/arrive.sql"),
-    include_str!("sql/act.sql"),
-    include_str!("sql/end.sql")
-);
+// A batch is one statement, which is a transaction by itself: one command to the connection's thread, whatever it holds.
+// What it answers is read before it commits and told after.
+const ARRIVE_SQL: &str = "INSERT INTO arriving (batch) VALUES (?1) RETURNING (SELECT outcomes FROM arrived) AS arrived, '[]' AS acted";
+const ACT_SQL: &str = "INSERT INTO acting (batch) VALUES (?2) RETURNING '[]' AS arrived, (SELECT outcomes FROM acted) AS acted";
+const BOTH_SQL: &str = "INSERT INTO mixed (arrivals, acts) VALUES (?1, ?2) \
+     RETURNING (SELECT outcomes FROM arrived) AS arrived, (SELECT outcomes FROM acted) AS acted";
 
 /// Where steps are handed in.
 #[derive(Clone, Debug)]
@@ -58,6 +53,7 @@ impl Writer {
             connection,
             queue,
             lock,
+            unindexed: true,
         };
         tokio::spawn(task.run());
         Self { calls }
@@ -105,12 +101,14 @@ struct Task {
     connection: SqliteConnection,
     queue: mpsc::Receiver<Request>,
     lock: Lock,
+    /// The search index may be behind the log.
+    unindexed: bool,
 }
 
 impl Task {
     async fn run(mut self) {
         let mut told = None;
-        while let Some(request) = self.queue.recv().await {
+        while let Some(request) = self.next().await {
             match self.serve(request).await {
                 None => {}
                 Some(close) => {
@@ -126,6 +124,30 @@ impl Task {
         drop(self.lock);
         if let Some(told) = told {
             let _ = told.send(());
+        }
+    }
+
+    /// The next request. While none comes, the search index is brought up, a little at a time so that nobody waits long.
+    async fn next(&mut self) -> Option<Request> {
+        while self.unindexed {
+            match timeout(IDLE, self.queue.recv()).await {
+                Ok(request) => return request,
+                Err(_) => self.index_while_idle().await,
+            }
+        }
+        self.queue.recv().await
+    }
+
+    async fn index_while_idle(&mut self) {
+        while self.unindexed && self.queue.is_empty() {
+            self.unindexed = match search::index(&mut self.connection, search::LITTLE).await {
+                Ok(left) => left > 0,
+                Err(error) => {
+                    // Whoever searches tries again and is told.
+                    tracing::warn!(%error, "the search index stays behind");
+                    false
+                }
+            };
         }
     }
 
@@ -149,11 +171,14 @@ impl Task {
         }
         if !calls.is_empty() {
             self.commit(calls).await;
+            self.unindexed = true;
         }
         match other {
             None | Some(Request::Commit(_)) => None,
             Some(Request::Index(answer)) => {
-                let _ = answer.send(super::search::index(&mut self.connection).await);
+                let brought = search::catch_up(&mut self.connection).await;
+                self.unindexed &= brought.is_err();
+                let _ = answer.send(brought);
                 None
             }
             Some(Request::Close(answer)) => Some(answer),
@@ -190,14 +215,9 @@ impl Task {
         };
         let (arrivals, acts, order) = batch.finish();
         let query = sqlx::query(sql).bind(arrivals).bind(acts);
-        match query.fetch_all(&mut self.connection).await {
-            Ok(rows) => order.outcomes(&rows),
-            Err(error) => {
-                // Without an open transaction this fails, which is as good.
-                let _ = self.connection.execute("ROLLBACK").await;
-                Err(failed(error))
-            }
-        }
+        // All, not one: the statement commits after its last row, and whoever stops at the first is told before.
+        let rows = query.fetch_all(&mut self.connection).await;
+        order.outcomes(rows.map_err(failed)?.first())
     }
 }
 

@@ -387,6 +387,13 @@ impl Reader {
         Ok(depth.unwrap_or_default().unsigned_abs())
     }
 
+    /// Whether the search index has not come to the log's head.
+    pub(super) async fn unindexed(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT seq < (SELECT max(seq) FROM log) FROM cursors WHERE name = 'fts'";
+        let behind = self.scalar(sqlx::query(sql)).await?;
+        Ok(behind == Some(1))
+    }
+
     /// Newest first: a word that is everywhere costs no more than one that is rare.
     pub(super) async fn search(
         &self,
@@ -397,14 +404,18 @@ impl Reader {
         let Some(query) = search::query(words) else {
             return Ok(Vec::new());
         };
-        let sql = rows_where!(
-            "JOIN words AS w ON w.rowid = l.seq JOIN chats AS c ON c.id = l.chat \
+        // CROSS: the index comes first and says in which order, whatever the planner thinks of the other tables.
+        let sql = concat!(
+            "SELECT ",
+            row_columns!(),
+            " FROM words AS w CROSS JOIN log AS l ON l.seq = w.rowid CROSS JOIN chats AS c ON c.id = l.chat \
+             LEFT JOIN log AS n ON n.seq = l.cur_seq \
              WHERE w.words MATCH ?1 AND c.reader = ?2 ORDER BY w.rowid DESC LIMIT ?3"
         );
         let query = sqlx::query(sql).bind(query);
         let query = query.bind(mailbox.as_str().to_owned()).bind(limit);
         let mut rows: Vec<LogRow> = self.all(query).await?;
-        // The index folds accents; the rule for what holds a word does not.
+        // The index has its own mind about what a word is; this rule is the one that all stores share.
         rows.retain(|row| {
             let text = row.body.content().map(|content| content.text.as_str());
             text.is_some_and(|text| holds_every_word(text, words))

@@ -1,112 +1,120 @@
-DELETE FROM arrivals;
-DELETE FROM known;
-DELETE FROM fresh;
-DELETE FROM claims;
+-- What becomes of arrivals. Inserting a batch here does it: one statement for each thing that follows from them, and all of
+-- them part of that one, which is a transaction by itself.
+CREATE TEMP VIEW arriving AS SELECT '' AS batch;
 
-INSERT INTO arrivals (
-  i, now, connection, rev, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
-  files, wake_at, cursor, worker, lease, first, body
-)
-SELECT
-  key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'event_id', value ->> 'handle',
-  value ->> 'chat_kind', value ->> 'chat_name', value ->> 'sender', value ->> 'author', value ->> 'body_kind',
-  value ->> 'raw', value ->> 'about', value ->> 'late', value ->> 'grp', value ->> 'files',
-  clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'first',
-  value ->> 'body'
-FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(?1);
+CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
+  DELETE FROM arrivals;
+  DELETE FROM known;
+  DELETE FROM fresh;
+  DELETE FROM claims;
 
--- What they were decided on. Who is not known afterwards is stale.
-INSERT INTO known (i, account, mailbox, door, scope, dup, chat, session)
-SELECT a.i, r.account, r.id, r.door, r.scope,
-  (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session
-FROM arrivals AS a
-CROSS JOIN connections AS c ON c.id = a.connection AND c.status = 'active' AND c.policy_rev = coalesce(a.rev, c.policy_rev)
-CROSS JOIN readers AS r ON r.id = c.reader
-LEFT JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle;
-
--- The platform goes on after a repetition too. Of several places the last one counts.
-INSERT INTO resumes (connection, cursor)
-SELECT connection, cursor FROM (
-  SELECT a.connection, a.cursor, max(a.i) FROM arrivals AS a JOIN known AS k ON k.i = a.i
-  WHERE a.cursor IS NOT NULL GROUP BY a.connection)
-WHERE true
-ON CONFLICT (connection) DO UPDATE SET cursor = excluded.cursor;
-
-INSERT INTO newcomers (i, connection, handle, kind, name, sender)
-SELECT i, connection, handle, chat_kind, chat_name, sender FROM (
-  SELECT min(k.i) AS i, a.connection, a.handle, a.chat_kind, a.chat_name, a.sender
-  FROM known AS k CROSS JOIN arrivals AS a ON a.i = k.i
-  WHERE k.chat IS NULL AND k.dup IS NULL AND a.first IS NULL AND a.rev IS NOT NULL
-  GROUP BY a.connection, a.handle)
-ORDER BY i;
-UPDATE known SET (chat, session) = (
-  SELECT h.id, h.session FROM arrivals AS a JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle
-  WHERE a.i = known.i)
-WHERE chat IS NULL AND dup IS NULL;
-
-INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, wake_at, lane, worker, lease)
-SELECT
-  i, seq, coalesce(lag(seq) OVER (PARTITION BY chat ORDER BY seq), (SELECT head FROM chats WHERE id = chat)),
-  now, chat, mailbox, about, wake_at, lane, worker, lease
-FROM (
+  INSERT INTO arrivals (
+    i, now, connection, rev, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
+    files, wake_at, cursor, worker, lease, first, body
+  )
   SELECT
-    k.i, (SELECT coalesce(max(seq), 0) FROM log) + row_number() OVER (ORDER BY k.i) AS seq, a.now, k.chat, k.mailbox,
-    a.about, a.wake_at, a.worker, a.lease,
-    CASE WHEN a.wake_at IS NULL OR k.door <> 'run' THEN NULL
-      WHEN k.scope = 'mailbox' THEN 'mailbox'
-      WHEN k.scope = 'session' THEN 'session/' || k.session
-      ELSE 'chat/' || k.chat END AS lane
-  FROM known AS k CROSS JOIN arrivals AS a ON a.i = k.i
-  WHERE k.dup IS NULL AND a.first IS NULL AND a.rev IS NOT NULL);
+    key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'event_id', value ->> 'handle',
+    value ->> 'chat_kind', value ->> 'chat_name', value ->> 'sender', value ->> 'author', value ->> 'body_kind',
+    value ->> 'raw', value ->> 'about', value ->> 'late', value ->> 'grp', value ->> 'files',
+    clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'first',
+    value ->> 'body'
+  FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(NEW.batch);
 
-INSERT INTO log (seq, account, chat, kind, author, out, wakes, late, at, connection, event_id, grp, pending, body)
-SELECT f.seq, k.account, f.chat, a.body_kind, a.author, 0, f.wake_at IS NOT NULL, a.late, a.now, a.connection,
-       a.event_id, a.grp, a.files, a.body
-FROM fresh AS f CROSS JOIN arrivals AS a ON a.i = f.i CROSS JOIN known AS k ON k.i = f.i;
-INSERT INTO raws (seq, raw)
-SELECT f.seq, a.raw FROM arrivals AS a CROSS JOIN fresh AS f ON f.i = a.i WHERE a.raw IS NOT NULL;
+  -- What they were decided on. Who is not known afterwards is stale.
+  INSERT INTO known (i, account, mailbox, door, scope, dup, chat, session)
+  SELECT a.i, r.account, r.id, r.door, r.scope,
+    (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session
+  FROM arrivals AS a
+  CROSS JOIN connections AS c ON c.id = a.connection AND c.status = 'active' AND c.policy_rev = coalesce(a.rev, c.policy_rev)
+  CROSS JOIN readers AS r ON r.id = c.reader
+  LEFT JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle;
 
--- What they are about, which may have come just before them.
-UPDATE log SET target = coalesce(
-  (SELECT t.seq FROM log AS t WHERE t.connection = log.connection AND t.event_id = f.about AND t.seq < log.seq),
-  (SELECT seq FROM outbox WHERE owner = log.connection AND message = f.about ORDER BY id LIMIT 1))
-FROM fresh AS f WHERE f.seq = log.seq AND f.about IS NOT NULL;
-INSERT INTO revisions (target, newest)
-SELECT l.target, l.seq FROM fresh AS f CROSS JOIN log AS l ON l.seq = f.seq
-WHERE f.about IS NOT NULL AND l.target IS NOT NULL AND l.kind IN ('edit', 'delete')
-ORDER BY f.i;
+  -- The platform goes on after a repetition too. Of several places the last one counts.
+  INSERT INTO resumes (connection, cursor)
+  SELECT connection, cursor FROM (
+    SELECT a.connection, a.cursor, max(a.i) FROM arrivals AS a JOIN known AS k ON k.i = a.i
+    WHERE a.cursor IS NOT NULL GROUP BY a.connection)
+  WHERE true
+  ON CONFLICT (connection) DO UPDATE SET cursor = excluded.cursor;
 
-UPDATE chats SET head = f.seq FROM (SELECT chat, max(seq) AS seq FROM fresh GROUP BY chat) AS f WHERE f.chat = chats.id;
-UPDATE members SET waking = f.seq
-FROM (SELECT chat, mailbox, max(seq) AS seq FROM fresh WHERE wake_at IS NOT NULL GROUP BY chat, mailbox) AS f
-WHERE members.chat = f.chat AND members.reader = f.mailbox;
+  INSERT INTO newcomers (i, connection, handle, kind, name, sender)
+  SELECT i, connection, handle, chat_kind, chat_name, sender FROM (
+    SELECT min(k.i) AS i, a.connection, a.handle, a.chat_kind, a.chat_name, a.sender
+    FROM known AS k CROSS JOIN arrivals AS a ON a.i = k.i
+    WHERE k.chat IS NULL AND k.dup IS NULL AND a.first IS NULL AND a.rev IS NOT NULL
+    GROUP BY a.connection, a.handle)
+  ORDER BY i;
+  UPDATE known SET (chat, session) = (
+    SELECT h.id, h.session FROM arrivals AS a JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle
+    WHERE a.i = known.i)
+  WHERE chat IS NULL AND dup IS NULL;
 
--- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
--- of this batch up to this one ask for. The first offer that can have it has it.
-INSERT INTO claims (i, seq, now, worker, lease, owner, key, fence, attempts)
-SELECT min(w.i), w.seq, w.now, w.worker, w.lease, w.mailbox, w.lane, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1
-FROM (
-  SELECT *, max(wake_at) OVER (PARTITION BY mailbox, lane ORDER BY i) AS due
-  FROM fresh WHERE lane IS NOT NULL) AS w
-LEFT JOIN lanes AS l ON l.kind = 'turn' AND l.owner = w.mailbox AND l.key = w.lane
-WHERE w.worker IS NOT NULL AND w.due <= w.now
-  AND (l.state IS NULL OR (l.state = 'asleep' AND (l.wanted <= l.done OR l.due <= w.now)))
-GROUP BY w.mailbox, w.lane;
+  INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, wake_at, lane, worker, lease)
+  SELECT
+    i, seq, coalesce(lag(seq) OVER (PARTITION BY chat ORDER BY seq), (SELECT head FROM chats WHERE id = chat)),
+    now, chat, mailbox, about, wake_at, lane, worker, lease
+  FROM (
+    SELECT
+      k.i, (SELECT coalesce(max(seq), 0) FROM log) + row_number() OVER (ORDER BY k.i) AS seq, a.now, k.chat, k.mailbox,
+      a.about, a.wake_at, a.worker, a.lease,
+      CASE WHEN a.wake_at IS NULL OR k.door <> 'run' THEN NULL
+        WHEN k.scope = 'mailbox' THEN 'mailbox'
+        WHEN k.scope = 'session' THEN 'session/' || k.session
+        ELSE 'chat/' || k.chat END AS lane
+    FROM known AS k CROSS JOIN arrivals AS a ON a.i = k.i
+    WHERE k.dup IS NULL AND a.first IS NULL AND a.rev IS NOT NULL);
 
-INSERT INTO lanes (kind, owner, key, wanted, due)
-SELECT 'turn', mailbox, lane, max(seq), max(wake_at) FROM fresh WHERE lane IS NOT NULL GROUP BY mailbox, lane
-ON CONFLICT (kind, owner, key) DO UPDATE SET
-  due = iif(wanted > done, max(due, excluded.due), excluded.due),
-  wanted = excluded.wanted;
-UPDATE lanes SET
-  state = 'busy', fence = c.fence, attempts = c.attempts, holder = c.worker, until = c.now + c.lease
-FROM claims AS c
-WHERE lanes.kind = 'turn' AND lanes.owner = c.owner AND lanes.key = c.key;
-UPDATE turns SET state = 'lost' FROM claims AS c
-WHERE turns.owner = c.owner AND turns.key = c.key AND turns.fence = c.fence - 1 AND turns.state = 'claimed';
-INSERT INTO turns (owner, key, fence, attempt, head, at)
-SELECT owner, key, fence, attempts, seq, now FROM claims ORDER BY i;
+  INSERT INTO log (seq, account, chat, kind, author, out, wakes, late, at, connection, event_id, grp, pending, body)
+  SELECT f.seq, k.account, f.chat, a.body_kind, a.author, 0, f.wake_at IS NOT NULL, a.late, a.now, a.connection,
+         a.event_id, a.grp, a.files, a.body
+  FROM fresh AS f CROSS JOIN arrivals AS a ON a.i = f.i CROSS JOIN known AS k ON k.i = f.i;
+  INSERT INTO raws (seq, raw)
+  SELECT f.seq, a.raw FROM arrivals AS a CROSS JOIN fresh AS f ON f.i = a.i WHERE a.raw IS NOT NULL;
 
+  -- What they are about, which may have come just before them.
+  UPDATE log SET target = coalesce(
+    (SELECT t.seq FROM log AS t WHERE t.connection = log.connection AND t.event_id = f.about AND t.seq < log.seq),
+    (SELECT seq FROM outbox WHERE owner = log.connection AND message = f.about ORDER BY id LIMIT 1))
+  FROM fresh AS f WHERE f.seq = log.seq AND f.about IS NOT NULL;
+  INSERT INTO revisions (target, newest)
+  SELECT l.target, l.seq FROM fresh AS f CROSS JOIN log AS l ON l.seq = f.seq
+  WHERE f.about IS NOT NULL AND l.target IS NOT NULL AND l.kind IN ('edit', 'delete')
+  ORDER BY f.i;
+
+  UPDATE chats SET head = f.seq FROM (SELECT chat, max(seq) AS seq FROM fresh GROUP BY chat) AS f WHERE f.chat = chats.id;
+  UPDATE members SET waking = f.seq
+  FROM (SELECT chat, mailbox, max(seq) AS seq FROM fresh WHERE wake_at IS NOT NULL GROUP BY chat, mailbox) AS f
+  WHERE members.chat = f.chat AND members.reader = f.mailbox;
+
+  -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
+  -- of this batch up to this one ask for. The first offer that can have it has it.
+  INSERT INTO claims (i, seq, now, worker, lease, owner, key, fence, attempts)
+  SELECT min(w.i), w.seq, w.now, w.worker, w.lease, w.mailbox, w.lane, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1
+  FROM (
+    SELECT *, max(wake_at) OVER (PARTITION BY mailbox, lane ORDER BY i) AS due
+    FROM fresh WHERE lane IS NOT NULL) AS w
+  LEFT JOIN lanes AS l ON l.kind = 'turn' AND l.owner = w.mailbox AND l.key = w.lane
+  WHERE w.worker IS NOT NULL AND w.due <= w.now
+    AND (l.state IS NULL OR (l.state = 'asleep' AND (l.wanted <= l.done OR l.due <= w.now)))
+  GROUP BY w.mailbox, w.lane;
+
+  INSERT INTO lanes (kind, owner, key, wanted, due)
+  SELECT 'turn', mailbox, lane, max(seq), max(wake_at) FROM fresh WHERE lane IS NOT NULL GROUP BY mailbox, lane
+  ON CONFLICT (kind, owner, key) DO UPDATE SET
+    due = iif(wanted > done, max(due, excluded.due), excluded.due),
+    wanted = excluded.wanted;
+  UPDATE lanes SET
+    state = 'busy', fence = c.fence, attempts = c.attempts, holder = c.worker, until = c.now + c.lease
+  FROM claims AS c
+  WHERE lanes.kind = 'turn' AND lanes.owner = c.owner AND lanes.key = c.key;
+  UPDATE turns SET state = 'lost' FROM claims AS c
+  WHERE turns.owner = c.owner AND turns.key = c.key AND turns.fence = c.fence - 1 AND turns.state = 'claimed';
+  INSERT INTO turns (owner, key, fence, attempt, head, at)
+  SELECT owner, key, fence, attempts, seq, now FROM claims ORDER BY i;
+END;
+
+-- What became of them, in their order.
+CREATE TEMP VIEW arrived AS
 SELECT json_group_array(json(CASE
   WHEN k.i IS NULL THEN '{"outcome":"stale"}'
   WHEN a.rev IS NULL THEN '{"outcome":"done","done":"nothing"}'
@@ -117,7 +125,7 @@ SELECT json_group_array(json(CASE
     'new_chat', json(iif(k.new_chat, 'true', 'false')),
     'claimed', iif(c.i IS NULL, NULL, json_object(
       'lane', json_object('kind', 'turn', 'owner', c.owner, 'key', c.key), 'fence', c.fence, 'attempts', c.attempts)))
-  END) ORDER BY a.i) AS arrived
+  END) ORDER BY a.i) AS outcomes
 FROM arrivals AS a
 LEFT JOIN known AS k ON k.i = a.i
 LEFT JOIN fresh AS f ON f.i = a.i

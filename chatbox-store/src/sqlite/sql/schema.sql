@@ -270,4 +270,4 @@ CREATE TABLE cursors (
 INSERT INTO cursors VALUES ('fts', 0);
 
 -- The words of messages, found by row number.
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0');
