@@ -390,15 +390,11 @@ impl Chatbox {
         let parts = factory.build(context, settings, secrets).await?;
         let stop = self.house.closing.child_token();
         let link = Arc::new(Link::new(&row, parts, factory.dialect(), news, stop));
-        let mut links = self
-            .house
-            .links
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = links.insert(row.id.clone(), link.clone()) {
-            old.stop.cancel();
-        }
-        drop(links);
+        self.house.links.send_modify(|links| {
+            if let Some(old) = links.insert(row.id.clone(), link.clone()) {
+                old.stop.cancel();
+            }
+        });
         self.house
             .tasks
             .spawn(supervise::run(self.house.clone(), link));
@@ -406,12 +402,8 @@ impl Chatbox {
     }
 
     async fn detach(&self, id: &ConnectionId) {
-        let old = self
-            .house
-            .links
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
+        let mut old = None;
+        self.house.links.send_modify(|links| old = links.remove(id));
         if let Some(old) = old {
             old.stop.cancel();
             let mut health = old.watch_health();

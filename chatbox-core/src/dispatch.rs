@@ -3,11 +3,11 @@
 use crate::backend::{BackendError, CognitiveBackend, Growing, ReplySink, Turn};
 use crate::connector::{Outbound, Verb};
 use crate::house::{House, millis};
-use crate::id::{ChatId, MailboxId, Millis, Seq};
+use crate::id::{ChatId, ConnectionId, MailboxId, Millis, Seq};
 use crate::link::Link;
 use crate::store::{
-    Author, Claim, Claimed, Commit, Done, Emit, LaneKind, Outcome, Pending, Renew, Span, Step,
-    StoreError, TurnEnd,
+    Author, CONNECTION_REMOVED, Chat, Claim, Claimed, Commit, Done, Emit, LaneKind, Outcome,
+    Pending, Renew, Span, Step, StoreError, TurnEnd,
 };
 use crate::turn::{self, Conclusion, Next, Stop};
 use crate::{markup, meters, router, session};
@@ -25,6 +25,9 @@ const OVERDUE: Duration = Duration::from_millis(50);
 const CONTEXT_ROWS: u32 = 400;
 /// A reply that is there sooner than this is not shown growing.
 const FIRST_DRAFT: Duration = Duration::from_millis(20);
+/// How long a turn waits for the connection it came from to run here: at the start lanes are due before connections run,
+/// and one that gets a new credential is away for a moment.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// A person sees that somebody is writing after this.
 const FIRST_TYPING: Duration = Duration::from_millis(150);
 /// How often "is writing" is said again while nothing else shows.
@@ -33,7 +36,7 @@ const TYPING_AGAIN: Duration = Duration::from_secs(4);
 /// Takes due lanes until the house closes.
 pub(crate) async fn run(house: Arc<House>) {
     let room = Arc::new(Semaphore::new(house.tuning.turns));
-    // A claim counts as an attempt, so a house that closes must not take what it would only give back.
+    // A house that closes must not take what it would only give back.
     while !house.closing.is_cancelled() {
         let free = room.available_permits();
         let wait = match take_due(&house, &room, free).await {
@@ -62,8 +65,7 @@ async fn take_due(
         return Ok(SWEEP);
     }
     let limit = u32::try_from(free.min(64)).unwrap_or(64);
-    // Only what somebody here answers: a lane taken for a mailbox without a backend would be given back at once, and
-    // after a few attempts its oldest message would be a dead letter that nobody ever tried to answer.
+    // Only what somebody here answers: anything else would be taken for nothing, and kept from who does answer it.
     for mailbox in house.answered() {
         let claim = Claim {
             kind: LaneKind::Turn,
@@ -154,11 +156,13 @@ async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Resu
     let began = Instant::now();
     let chat = pending.chat.clone();
     let upto = pending.upto;
-    let link = house.link(&chat.connection);
-    let stop = match house.backend(&chat.mailbox) {
-        Some(backend) => attempt(house, claimed, pending, backend, link.as_deref()).await?,
-        None => Stop::Interrupted,
+    let Some(link) = origin(house, &chat.connection).await else {
+        return put_off(house, claimed, &chat, upto, "the connection is not running").await;
     };
+    let Some(backend) = house.backend(&chat.mailbox) else {
+        return put_off(house, claimed, &chat, upto, "no backend answers here").await;
+    };
+    let stop = attempt(house, claimed, pending, backend, &link).await?;
     let Conclusion {
         end,
         replies,
@@ -168,15 +172,6 @@ async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Resu
     if let TurnEnd::Failed { reason } | TurnEnd::Again { reason, .. } = &end {
         tracing::warn!(reason, "the turn did not succeed");
     }
-    let Some(link) = link else {
-        let end = TurnEnd::Again {
-            after_ms: 1000,
-            reason: "the connection is not running".to_owned(),
-        };
-        return finish(house, claimed, chat.id, upto, end, Vec::new())
-            .await
-            .map(drop);
-    };
     let author = Author::Mailbox {
         id: chat.mailbox.clone(),
     };
@@ -187,7 +182,7 @@ async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Resu
     let told = told.map(|text| router::notice(house, &link, chat.id, text));
     let emits: Vec<Emit> = said.chain(told).filter_map(Result::ok).collect();
     if let Some(rows) = finish(house, claimed, chat.id, upto, end.clone(), emits.clone()).await? {
-        if !matches!(end, TurnEnd::Again { .. }) {
+        if end.puts_off().is_none() {
             router::announce_positions(&link, &chat, upto);
         }
         router::announce_emitted(&link, &chat, emits, &rows);
@@ -195,11 +190,50 @@ async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Resu
     Ok(())
 }
 
+/// The connection a reply would leave by.
+async fn origin(house: &House, id: &ConnectionId) -> Option<Arc<Link>> {
+    // The lease outlasts it.
+    let patience = PATIENCE.min(house.tuning.lease / 3);
+    tokio::select! {
+        biased;
+        link = house.link_soon(id, patience) => link,
+        () = house.closing.cancelled() => None,
+    }
+}
+
+/// Ends a turn before it has begun: nobody here could say anything, or nobody knows how to send it. Waiting for that costs
+/// no attempt. Where the connection is gone for good, there is nothing to wait for.
+async fn put_off(
+    house: &House,
+    claimed: &Claimed,
+    chat: &Chat,
+    upto: Seq,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let wait = match house.closing.is_cancelled() {
+        true => Duration::ZERO,
+        false => house.tuning.reopen_most,
+    };
+    let end = match house.store.connection(&chat.connection).await? {
+        Some(_) => TurnEnd::Released {
+            after_ms: millis(wait),
+            reason: reason.to_owned(),
+        },
+        None => TurnEnd::Failed {
+            reason: CONNECTION_REMOVED.to_owned(),
+        },
+    };
+    finish(house, claimed, chat.id, upto, end, Vec::new())
+        .await
+        .map(drop)
+}
+
 fn outcome_name(end: &TurnEnd) -> &'static str {
     match end {
         TurnEnd::Done { .. } => "done",
         TurnEnd::Failed { .. } => "failed",
         TurnEnd::Again { .. } => "again",
+        TurnEnd::Released { .. } => "released",
         TurnEnd::Poisoned { .. } => "poisoned",
     }
 }
@@ -214,7 +248,7 @@ async fn finish(
     emits: Vec<Emit>,
 ) -> Result<Option<Vec<crate::store::Appended>>, StoreError> {
     let (lane, fence) = (claimed.lane.clone(), claimed.fence);
-    let waits = matches!(end, TurnEnd::Again { .. });
+    let waits = end.puts_off().is_some();
     let step = Step::Commit(Box::new(Commit {
         lane,
         fence,
@@ -246,7 +280,7 @@ async fn attempt(
     claimed: &Claimed,
     pending: Pending,
     backend: Arc<dyn CognitiveBackend>,
-    link: Option<&Link>,
+    link: &Link,
 ) -> Result<Stop, StoreError> {
     let cancelled = house.closing.child_token();
     let asked = CancellationToken::new();
@@ -264,6 +298,7 @@ async fn attempt(
         tokio::select! {
             biased;
             ended = &mut work => break match ended {
+                Ok(Ok(Err(BackendError::Cancelled))) if cancelled.is_cancelled() => Stop::Interrupted,
                 Ok(Ok(result)) => Stop::Ended(result),
                 Ok(Err(_)) => Stop::Ended(Err(BackendError::TimedOut(limit))),
                 Err(crash) => Stop::Crashed(crash.to_string()),
@@ -336,14 +371,11 @@ async fn keep(house: &House, claimed: &Claimed) {
 
 /// Shows that a reply is being written, and the reply itself as it grows, at the platform's pace. Never ends.
 async fn show(
-    link: Option<&Link>,
+    link: &Link,
     chat: &crate::id::Handle,
     id: i64,
     mut growing: watch::Receiver<Growing>,
 ) {
-    let Some(link) = link else {
-        return std::future::pending().await;
-    };
     let mut wait = FIRST_TYPING;
     loop {
         let grown = tokio::time::timeout(wait, growing.changed()).await;

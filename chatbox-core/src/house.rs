@@ -9,7 +9,8 @@ use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -84,7 +85,7 @@ pub(crate) struct House {
     pub(crate) tuning: Tuning,
     pub(crate) worker: WorkerId,
     pub(crate) rates: Rates,
-    pub(crate) links: RwLock<HashMap<ConnectionId, Arc<Link>>>,
+    pub(crate) links: watch::Sender<HashMap<ConnectionId, Arc<Link>>>,
     pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
@@ -103,7 +104,7 @@ impl House {
             tuning,
             worker: WorkerId::new(fresh("worker")),
             rates: Rates::default(),
-            links: RwLock::default(),
+            links: watch::Sender::default(),
             backends: RwLock::default(),
             turns_due: Notify::new(),
             closing: CancellationToken::new(),
@@ -114,20 +115,22 @@ impl House {
     }
 
     pub(crate) fn link(&self, id: &ConnectionId) -> Option<Arc<Link>> {
-        self.links
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        self.links.borrow().get(id).cloned()
+    }
+
+    /// A connection that runs, or begins to within `patience`.
+    pub(crate) async fn link_soon(
+        &self,
+        id: &ConnectionId,
+        patience: Duration,
+    ) -> Option<Arc<Link>> {
+        let mut links = self.links.subscribe();
+        let begins = timeout(patience, links.wait_for(|links| links.contains_key(id))).await;
+        begins.ok()?.ok()?.get(id).cloned()
     }
 
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
-        self.links
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.links.borrow().values().cloned().collect()
     }
 
     pub(crate) fn backend(&self, mailbox: &MailboxId) -> Option<Arc<dyn CognitiveBackend>> {

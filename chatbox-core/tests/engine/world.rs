@@ -40,6 +40,7 @@ struct Seen {
     crashes: usize,
     context: Vec<String>,
     fences: Vec<Fence>,
+    attempts: Vec<u32>,
     running: HashMap<SessionId, usize>,
     most: usize,
     most_in_one: usize,
@@ -119,6 +120,10 @@ impl Script {
         self.seen().fences.clone()
     }
 
+    pub(crate) fn attempts(&self) -> Vec<u32> {
+        self.seen().attempts.clone()
+    }
+
     pub(crate) fn most_at_once(&self) -> usize {
         self.seen().most
     }
@@ -166,6 +171,7 @@ impl CognitiveBackend for Script {
             let mut seen = self.seen();
             seen.turns += 1;
             seen.fences.push(turn.fence);
+            seen.attempts.push(turn.attempt);
             seen.context = texts(&turn.context);
             *seen.running.entry(turn.chat.session).or_default() += 1;
             seen.most = seen.most.max(seen.running.values().sum());
@@ -220,6 +226,11 @@ pub(crate) fn beta() -> Invented {
 }
 
 impl Invented {
+    /// From now on nobody can connect to it.
+    pub(crate) fn refuse_to_open(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+    }
+
     fn named(name: &str) -> Self {
         Self(Arc::new(Wire {
             platform: name.into(),
@@ -445,7 +456,7 @@ fn event(person: &str, body: EventBody, id: &str) -> Event {
 pub(crate) struct World {
     pub(crate) chatbox: Chatbox,
     pub(crate) script: Script,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
 }
 
 impl World {
@@ -453,7 +464,7 @@ impl World {
         Self::over(Arc::new(MemoryStore::new()), script).await
     }
 
-    pub(crate) async fn over(store: Arc<MemoryStore>, script: Script) -> Self {
+    pub(crate) async fn over(store: Arc<dyn Store>, script: Script) -> Self {
         let options = Options {
             store: store.clone(),
             ..Options::new(MemoryStore::new())
@@ -471,15 +482,17 @@ impl World {
     }
 
     pub(crate) async fn connect(&self, platform: Invented) -> Town {
+        let town = self.attach("main", platform).await;
+        town.wait_open().await;
+        town
+    }
+
+    /// Starts a connection, whether or not its platform can be reached.
+    pub(crate) async fn attach(&self, mailbox: &str, platform: Invented) -> Town {
         let wire = platform.0.clone();
-        let id = self
-            .chatbox
-            .connect(Connect::new(platform, "main"))
-            .await
-            .expect("there is room");
-        let place = Town { id, wire };
-        place.wait_open().await;
-        place
+        let connect = Connect::new(platform, mailbox);
+        let id = self.chatbox.connect(connect).await.expect("there is room");
+        Town { id, wire }
     }
 
     pub(crate) async fn rows(&self, person: &str) -> Vec<LogRow> {
