@@ -5,13 +5,13 @@ mod world;
 use chatbox_core::backend::{BackendError, TurnOutcome};
 use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
 use chatbox_core::event::{Content, EventBody};
-use chatbox_core::id::ConnectionId;
+use chatbox_core::id::{ConnectionId, Fence};
 use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, LaneKind, MemoryStore, Store};
 use chatbox_core::{Error, Say};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
-use world::{Invented, Script, World, alpha, beta};
+use world::{Counted, Invented, Script, World, alpha, beta};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -252,6 +252,40 @@ async fn nobody_waits_for_a_connection_that_was_removed() {
     let story = store.trace(said.seq).await.expect("it reads");
     let end = &story.last().expect("a turn").detail;
     assert!(end.contains("failed, connection removed"), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_somebody_here_answers_is_taken() {
+    let world = World::new(Script::echo()).await;
+    world.mailbox_answered_elsewhere("other").await;
+    let beta = world.connect_to("other", beta()).await;
+    beta.say("ben", "anybody?").await;
+    sleep(Duration::from_secs(60 * 60)).await;
+    let script = Script::echo();
+    let backend = Some(Arc::new(script.clone()) as _);
+    let answered = world.chatbox.mailbox("other", backend).await;
+    answered.expect("the store works");
+    sleep(SOON).await;
+    assert_eq!(beta.sent().len(), 1);
+    assert_eq!(script.fences(), [Fence(1)], "nobody took it in vain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_due_for_somebody_else_is_not_run_after() {
+    let store = Arc::new(Counted::new());
+    let world = World::over(store.clone(), Script::echo()).await;
+    world.mailbox_answered_elsewhere("other").await;
+    let beta = world.connect_to("other", beta()).await;
+    beta.say("ben", "anybody?").await;
+    sleep(SOON).await;
+    let due = store.next_due(LaneKind::Turn).await.expect("it reads");
+    let now = store.now().await.expect("it has a clock");
+    assert!(due.is_some_and(|due| due < now), "{due:?}");
+    let before = store.claims();
+    sleep(Duration::from_secs(60)).await;
+    let claims = store.claims() - before;
+    // Twenty a second, and not as fast as the machine can.
+    assert!((60..=60 * 21).contains(&claims), "{claims}");
 }
 
 #[tokio::test(start_paused = true)]

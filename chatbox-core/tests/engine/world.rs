@@ -10,7 +10,10 @@ use chatbox_core::connector::{
 use chatbox_core::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_core::id::{ChatId, ConnectionId, Fence, Millis, Platform, SessionId};
 use chatbox_core::markup::{self, Dialect, PlainDialect, Unit};
-use chatbox_core::store::{Delivery, DeliveryFilter, LaneScope, LogRow, MemoryStore, Span, Store};
+use chatbox_core::store::{
+    Admin, Delivery, DeliveryFilter, Door, LaneKind, LaneScope, Layer, LogRow, MemoryStore,
+    NewMailbox, Outcome, Span, Step, Store, StoreError,
+};
 use chatbox_core::{Chatbox, Connect, Options};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
@@ -459,6 +462,40 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
 }
 
+/// The store in memory, and how often somebody tried to take a turn lane.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    memory: MemoryStore,
+    claims: AtomicUsize,
+}
+
+impl Counted {
+    pub(crate) fn new() -> Self {
+        Self {
+            memory: MemoryStore::new(),
+            claims: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn claims(&self) -> usize {
+        self.claims.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Layer for Counted {
+    fn beneath(&self) -> &dyn Store {
+        &self.memory
+    }
+
+    async fn commit(&self, steps: Vec<Step>) -> std::result::Result<Vec<Outcome>, StoreError> {
+        let claims = |step: &&Step| matches!(step, Step::Claim(it) if it.kind == LaneKind::Turn);
+        let count = steps.iter().filter(claims).count();
+        self.claims.fetch_add(count, Ordering::SeqCst);
+        self.memory.commit(steps).await
+    }
+}
+
 impl World {
     pub(crate) async fn new(script: Script) -> Self {
         Self::over(Arc::new(MemoryStore::new()), script).await
@@ -482,7 +519,11 @@ impl World {
     }
 
     pub(crate) async fn connect(&self, platform: Invented) -> Town {
-        let town = self.attach("main", platform).await;
+        self.connect_to("main", platform).await
+    }
+
+    pub(crate) async fn connect_to(&self, mailbox: &str, platform: Invented) -> Town {
+        let town = self.attach(mailbox, platform).await;
         town.wait_open().await;
         town
     }
@@ -493,6 +534,18 @@ impl World {
         let connect = Connect::new(platform, mailbox);
         let id = self.chatbox.connect(connect).await.expect("there is room");
         Town { id, wire }
+    }
+
+    /// Makes sure that a mailbox exists that is answered, but not here.
+    pub(crate) async fn mailbox_answered_elsewhere(&self, id: &str) {
+        let put = Admin::PutMailbox(NewMailbox {
+            account: "main".into(),
+            id: id.into(),
+            name: id.to_owned(),
+            door: Door::Run,
+            scope: LaneScope::Session,
+        });
+        self.chatbox.admin(put).await.expect("the store works");
     }
 
     pub(crate) async fn rows(&self, person: &str) -> Vec<LogRow> {
