@@ -118,6 +118,10 @@ impl House {
         self.links.borrow().get(id).cloned()
     }
 
+    pub(crate) fn running(&self, id: &ConnectionId) -> Result<Arc<Link>, Error> {
+        self.link(id).ok_or_else(|| Error::NotRunning(id.clone()))
+    }
+
     /// A connection that runs, or begins to within `patience`.
     pub(crate) async fn link_soon(
         &self,
