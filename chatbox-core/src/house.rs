@@ -200,9 +200,12 @@ impl House {
     }
 }
 
+/// Ten thousand years: what takes longer takes for ever, and the store can still add it to a time.
+const FOREVER: Duration = Duration::from_secs(10_000 * 365 * 24 * 60 * 60);
+
 /// Milliseconds, as the store counts them.
 pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    duration.min(FOREVER).as_millis() as i64
 }
 
 /// This machine's clock: for the age of events and pairing codes. Leases and retries go by the store's.
@@ -212,4 +215,15 @@ pub(crate) fn wall_clock() -> Millis {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_ever_can_be_counted_from_now() {
+        let now = wall_clock().0;
+        assert!(now.checked_add(millis(Duration::MAX)).is_some());
+    }
 }
