@@ -9,7 +9,8 @@ use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -84,7 +85,7 @@ pub(crate) struct House {
     pub(crate) tuning: Tuning,
     pub(crate) worker: WorkerId,
     pub(crate) rates: Rates,
-    pub(crate) links: RwLock<HashMap<ConnectionId, Arc<Link>>>,
+    pub(crate) links: watch::Sender<HashMap<ConnectionId, Arc<Link>>>,
     pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
@@ -103,7 +104,7 @@ impl House {
             tuning,
             worker: WorkerId::new(fresh("worker")),
             rates: Rates::default(),
-            links: RwLock::default(),
+            links: watch::Sender::default(),
             backends: RwLock::default(),
             turns_due: Notify::new(),
             closing: CancellationToken::new(),
@@ -114,20 +115,26 @@ impl House {
     }
 
     pub(crate) fn link(&self, id: &ConnectionId) -> Option<Arc<Link>> {
-        self.links
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        self.links.borrow().get(id).cloned()
+    }
+
+    pub(crate) fn running(&self, id: &ConnectionId) -> Result<Arc<Link>, Error> {
+        self.link(id).ok_or_else(|| Error::NotRunning(id.clone()))
+    }
+
+    /// A connection that runs, or begins to within `patience`.
+    pub(crate) async fn link_soon(
+        &self,
+        id: &ConnectionId,
+        patience: Duration,
+    ) -> Option<Arc<Link>> {
+        let mut links = self.links.subscribe();
+        let begins = timeout(patience, links.wait_for(|links| links.contains_key(id))).await;
+        begins.ok()?.ok()?.get(id).cloned()
     }
 
     pub(crate) fn links(&self) -> Vec<Arc<Link>> {
-        self.links
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.links.borrow().values().cloned().collect()
     }
 
     pub(crate) fn backend(&self, mailbox: &MailboxId) -> Option<Arc<dyn CognitiveBackend>> {
@@ -193,9 +200,12 @@ impl House {
     }
 }
 
+/// Ten thousand years: what takes longer takes for ever, and the store can still add it to a time.
+const FOREVER: Duration = Duration::from_secs(10_000 * 365 * 24 * 60 * 60);
+
 /// Milliseconds, as the store counts them.
 pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    duration.min(FOREVER).as_millis() as i64
 }
 
 /// This machine's clock: for the age of events and pairing codes. Leases and retries go by the store's.
@@ -205,4 +215,15 @@ pub(crate) fn wall_clock() -> Millis {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_ever_can_be_counted_from_now() {
+        let now = wall_clock().0;
+        assert!(now.checked_add(millis(Duration::MAX)).is_some());
+    }
 }

@@ -4,7 +4,7 @@ use crate::backend::{BackendError, TurnOutcome};
 use crate::event::Content;
 use crate::store::{Pending, TurnEnd};
 
-/// After so many claims without a commit the oldest message becomes a dead letter.
+/// After so many attempts without a commit the oldest message becomes a dead letter.
 pub const CLAIMS: u32 = 5;
 /// A person is told about a failure at most once in this time, per chat.
 pub const NOTICE_MS: i64 = 5 * 60 * 1000;
@@ -22,7 +22,7 @@ pub enum Next {
     Run(Box<Pending>),
 }
 
-/// Decides by what is pending and how often the lane was claimed in vain.
+/// Decides by what is pending and how often it was tried in vain.
 pub fn next(pending: Option<Pending>, attempts: u32) -> Next {
     match pending {
         None => Next::Release(None),
@@ -68,7 +68,11 @@ pub fn conclude(stop: Stop, attempts: u32) -> Conclusion {
             replies: outcome.replies,
             notice: None,
         },
-        Stop::Ended(Err(BackendError::Cancelled)) | Stop::Interrupted => again(0, "interrupted"),
+        Stop::Interrupted => put_off(TurnEnd::Released {
+            after_ms: 0,
+            reason: "interrupted".to_owned(),
+        }),
+        Stop::Ended(Err(BackendError::Cancelled)) => again(0, "cancelled".to_owned()),
         Stop::Ended(Err(error)) => Conclusion {
             end: TurnEnd::Failed {
                 reason: error.to_string(),
@@ -81,15 +85,15 @@ pub fn conclude(stop: Stop, attempts: u32) -> Conclusion {
             replies: Vec::new(),
             notice: Some("Stopped."),
         },
-        Stop::Crashed(reason) => again(CRASH_BACKOFF_MS * i64::from(attempts), &reason),
+        Stop::Crashed(reason) => again(CRASH_BACKOFF_MS * i64::from(attempts), reason),
     }
 }
 
-fn again(after_ms: i64, reason: &str) -> Conclusion {
-    let end = TurnEnd::Again {
-        after_ms,
-        reason: reason.to_owned(),
-    };
+fn again(after_ms: i64, reason: String) -> Conclusion {
+    put_off(TurnEnd::Again { after_ms, reason })
+}
+
+fn put_off(end: TurnEnd) -> Conclusion {
     Conclusion {
         end,
         replies: Vec::new(),
@@ -123,16 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_tried_again_in_silence() {
+    fn what_did_not_come_to_an_end_is_tried_again_in_silence() {
         for stop in [
             Stop::Interrupted,
             Stop::Ended(Err(BackendError::Cancelled)),
             Stop::Crashed("boom".into()),
         ] {
             let conclusion = conclude(stop, 2);
-            assert!(matches!(conclusion.end, TurnEnd::Again { .. }));
+            assert!(conclusion.end.puts_off().is_some());
             assert_eq!((conclusion.notice, conclusion.replies.len()), (None, 0));
         }
+    }
+
+    #[test]
+    fn only_the_house_may_end_a_turn_for_nothing() {
+        let counts = |stop| !matches!(conclude(stop, 1).end, TurnEnd::Released { .. });
+        assert!(!counts(Stop::Interrupted));
+        // A backend that cancels itself would otherwise do so for ever.
+        assert!(counts(Stop::Ended(Err(BackendError::Cancelled))));
+        assert!(counts(Stop::Crashed("boom".into())));
     }
 
     #[test]

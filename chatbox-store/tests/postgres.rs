@@ -1,6 +1,8 @@
 //! The store suite on PostgreSQL, and what only PostgreSQL can do wrong. Starts a server of its own.
 #![cfg(feature = "postgres")]
 
+#[path = "suite/fault.rs"]
+mod fault;
 #[path = "suite/pg.rs"]
 mod pg;
 mod suite;
@@ -16,6 +18,20 @@ async fn open() -> (Arc<dyn Store>, ()) {
 }
 
 every_scenario!(open);
+
+#[tokio::test]
+async fn a_step_at_fault_fails_alone() {
+    let server = pg::server().await;
+    let url = server.database().await;
+    let store = PostgresStore::open(&url).await.expect("a store");
+    let name = url.rsplit('/').next().expect("a name");
+    let refuse = format!(
+        "ALTER TABLE chatbox.content ADD CHECK (body NOT LIKE '%{}%')",
+        fault::REFUSED
+    );
+    server.run(name, &refuse).await;
+    fault::a_step_at_fault_fails_alone(Arc::new(store)).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_steps_agree_with_the_model() {

@@ -3,12 +3,14 @@
 //! Reads are by noun, writes by [`Step`]. Thinking happens outside on what was read; inside a step there are
 //! comparisons only, so a step that was decided on old news is answered [`Outcome::Stale`] and decided again.
 
+mod layer;
 mod memory;
 mod row;
 mod step;
 mod trace;
 mod words;
 
+pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use row::{
     Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,

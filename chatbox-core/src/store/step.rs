@@ -186,11 +186,28 @@ pub enum TurnEnd {
         /// Why.
         reason: String,
     },
+    /// Cut off by the house, not by what is pending: as `Again`, but the claim is no attempt.
+    Released {
+        /// Milliseconds from the commit.
+        after_ms: i64,
+        /// Why.
+        reason: String,
+    },
     /// Too many attempts: the oldest pending row alone becomes a dead letter.
     Poisoned {
         /// Why.
         reason: String,
     },
+}
+
+impl TurnEnd {
+    /// When the lane is due again, if what is pending is left for another turn: milliseconds from the commit.
+    pub fn puts_off(&self) -> Option<i64> {
+        match self {
+            Self::Again { after_ms, .. } | Self::Released { after_ms, .. } => Some(*after_ms),
+            Self::Done { .. } | Self::Failed { .. } | Self::Poisoned { .. } => None,
+        }
+    }
 }
 
 /// Says something: one log row, and one outbox row per part where a platform must be told.
@@ -483,7 +500,7 @@ pub struct Claimed {
     pub lane: LaneKey,
     /// The new fence.
     pub fence: Fence,
-    /// How many claims since its last success, this one included.
+    /// How many attempts since its last success, this one included.
     pub attempts: u32,
 }
 

@@ -12,7 +12,7 @@ pub struct TurnRow {
     pub fence: Fence,
     /// 1 for the first try.
     pub attempt: u32,
-    /// `claimed`, `done`, `failed`, `again`, `poisoned`, or `lost` when somebody else had to take the lane.
+    /// `claimed`, `done`, `failed`, `again`, `released`, `poisoned`, or `lost` when somebody else had to take the lane.
     pub state: String,
     /// When it was claimed.
     pub at: Millis,

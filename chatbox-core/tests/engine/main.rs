@@ -5,12 +5,13 @@ mod world;
 use chatbox_core::backend::{BackendError, TurnOutcome};
 use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
 use chatbox_core::event::{Content, EventBody};
-use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, MemoryStore, Store};
+use chatbox_core::id::{ConnectionId, Fence};
+use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, LaneKind, MemoryStore, Store};
 use chatbox_core::{Error, Say};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
-use world::{Script, World, alpha, beta};
+use world::{Counted, Invented, Script, World, alpha, beta};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -159,6 +160,132 @@ async fn a_turn_cut_off_by_a_drain_runs_again_under_the_next_fence() {
         fences.windows(2).all(|pair| pair[0] < pair[1]),
         "{fences:?}"
     );
+}
+
+/// A message that waits for its turn in a store nobody has open, and its connection.
+async fn cut_off(store: Arc<MemoryStore>, platform: Invented) -> ConnectionId {
+    let world = World::over(store, Script::echo().taking(Duration::from_secs(60))).await;
+    let town = world.connect(platform).await;
+    town.say("ana", "still there?").await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(world.chatbox.drain(SOON).await);
+    assert_eq!((world.script.turns(), town.sent().len()), (1, 0));
+    town.id
+}
+
+#[tokio::test(start_paused = true)]
+async fn drains_during_a_long_turn_cost_it_no_attempt() {
+    let store = Arc::new(MemoryStore::new());
+    let platform = alpha();
+    cut_off(store.clone(), platform.clone()).await;
+    let script = Script::echo().taking(Duration::from_secs(60));
+    for _ in 0..5 {
+        let world = World::over(store.clone(), script.clone()).await;
+        world.connect(platform.clone()).await;
+        sleep(Duration::from_secs(1)).await;
+        assert!(world.chatbox.drain(SOON).await);
+    }
+    let world = World::over(store, script).await;
+    let alpha = world.connect(platform).await;
+    sleep(Duration::from_secs(10 * 60)).await;
+    let answer = ("ana".to_owned(), "still there?".to_owned());
+    assert_eq!(alpha.sent(), [answer]);
+    assert_eq!(world.script.attempts(), [1; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_waits_for_its_connection_at_no_cost() {
+    let store = Arc::new(MemoryStore::new());
+    let platform = alpha();
+    cut_off(store.clone(), platform.clone()).await;
+    let world = World::over(store, Script::echo()).await;
+    sleep(Duration::from_secs(10 * 60)).await;
+    assert_eq!(world.script.turns(), 0, "its reply could not be sent");
+    let alpha = world.connect(platform).await;
+    sleep(Duration::from_secs(2 * 60)).await;
+    let answer = ("ana".to_owned(), "still there?".to_owned());
+    assert_eq!(alpha.sent(), [answer]);
+    assert_eq!(world.script.attempts(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_start_a_turn_begins_with_its_connection() {
+    let store = Arc::new(MemoryStore::new());
+    let platform = alpha();
+    cut_off(store.clone(), platform.clone()).await;
+    let world = World::over(store, Script::echo()).await;
+    sleep(Duration::from_secs(1)).await;
+    let alpha = world.connect(platform).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((alpha.sent().len(), world.script.turns()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_runs_while_its_platform_is_away_and_the_reply_waits() {
+    let store = Arc::new(MemoryStore::new());
+    let platform = alpha();
+    cut_off(store.clone(), platform.clone()).await;
+    let world = World::over(store, Script::echo()).await;
+    platform.refuse_to_open();
+    let alpha = world.attach("main", platform).await;
+    sleep(Duration::from_secs(10 * 60)).await;
+    assert_eq!((alpha.sent().len(), world.script.turns()), (0, 1));
+    alpha.open_again();
+    sleep(Duration::from_secs(2 * 60)).await;
+    assert_eq!((alpha.sent().len(), world.script.turns()), (1, 1));
+    assert_eq!(world.deliveries().await[0].attempts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_connection_that_was_removed() {
+    let store = Arc::new(MemoryStore::new());
+    let gone = cut_off(store.clone(), alpha()).await;
+    let world = World::over(store.clone(), Script::echo()).await;
+    world.chatbox.remove(&gone).await.expect("it is there");
+    sleep(Duration::from_secs(2 * 60)).await;
+    assert_eq!(world.script.turns(), 0);
+    assert_eq!(
+        store.next_due(LaneKind::Turn).await.expect("it reads"),
+        None
+    );
+    let said = world.rows("ana").await.remove(0);
+    let story = store.trace(said.seq).await.expect("it reads");
+    let end = &story.last().expect("a turn").detail;
+    assert!(end.contains("failed, connection removed"), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_somebody_here_answers_is_taken() {
+    let world = World::new(Script::echo()).await;
+    world.mailbox_answered_elsewhere("other").await;
+    let beta = world.connect_to("other", beta()).await;
+    beta.say("ben", "anybody?").await;
+    sleep(Duration::from_secs(60 * 60)).await;
+    let script = Script::echo();
+    let backend = Some(Arc::new(script.clone()) as _);
+    let answered = world.chatbox.mailbox("other", backend).await;
+    answered.expect("the store works");
+    sleep(SOON).await;
+    assert_eq!(beta.sent().len(), 1);
+    assert_eq!(script.fences(), [Fence(1)], "nobody took it in vain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_due_for_somebody_else_is_not_run_after() {
+    let store = Arc::new(Counted::new());
+    let world = World::over(store.clone(), Script::echo()).await;
+    world.mailbox_answered_elsewhere("other").await;
+    let beta = world.connect_to("other", beta()).await;
+    beta.say("ben", "anybody?").await;
+    sleep(SOON).await;
+    let due = store.next_due(LaneKind::Turn).await.expect("it reads");
+    let now = store.now().await.expect("it has a clock");
+    assert!(due.is_some_and(|due| due < now), "{due:?}");
+    let before = store.claims();
+    sleep(Duration::from_secs(60)).await;
+    let claims = store.claims() - before;
+    // Twenty a second, and not as fast as the machine can.
+    assert!((60..=60 * 21).contains(&claims), "{claims}");
 }
 
 #[tokio::test(start_paused = true)]

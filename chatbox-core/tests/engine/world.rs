@@ -10,7 +10,10 @@ use chatbox_core::connector::{
 use chatbox_core::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_core::id::{ChatId, ConnectionId, Fence, Millis, Platform, SessionId};
 use chatbox_core::markup::{self, Dialect, PlainDialect, Unit};
-use chatbox_core::store::{Delivery, DeliveryFilter, LaneScope, LogRow, MemoryStore, Span, Store};
+use chatbox_core::store::{
+    Admin, Delivery, DeliveryFilter, Door, LaneKind, LaneScope, Layer, LogRow, MemoryStore,
+    NewMailbox, Outcome, Span, Step, Store, StoreError,
+};
 use chatbox_core::{Chatbox, Connect, Options};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
@@ -40,6 +43,7 @@ struct Seen {
     crashes: usize,
     context: Vec<String>,
     fences: Vec<Fence>,
+    attempts: Vec<u32>,
     running: HashMap<SessionId, usize>,
     most: usize,
     most_in_one: usize,
@@ -119,6 +123,10 @@ impl Script {
         self.seen().fences.clone()
     }
 
+    pub(crate) fn attempts(&self) -> Vec<u32> {
+        self.seen().attempts.clone()
+    }
+
     pub(crate) fn most_at_once(&self) -> usize {
         self.seen().most
     }
@@ -166,6 +174,7 @@ impl CognitiveBackend for Script {
             let mut seen = self.seen();
             seen.turns += 1;
             seen.fences.push(turn.fence);
+            seen.attempts.push(turn.attempt);
             seen.context = texts(&turn.context);
             *seen.running.entry(turn.chat.session).or_default() += 1;
             seen.most = seen.most.max(seen.running.values().sum());
@@ -220,6 +229,11 @@ pub(crate) fn beta() -> Invented {
 }
 
 impl Invented {
+    /// From now on nobody can connect to it.
+    pub(crate) fn refuse_to_open(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+    }
+
     fn named(name: &str) -> Self {
         Self(Arc::new(Wire {
             platform: name.into(),
@@ -445,7 +459,41 @@ fn event(person: &str, body: EventBody, id: &str) -> Event {
 pub(crate) struct World {
     pub(crate) chatbox: Chatbox,
     pub(crate) script: Script,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// The store in memory, and how often somebody tried to take a turn lane.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    memory: MemoryStore,
+    claims: AtomicUsize,
+}
+
+impl Counted {
+    pub(crate) fn new() -> Self {
+        Self {
+            memory: MemoryStore::new(),
+            claims: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn claims(&self) -> usize {
+        self.claims.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Layer for Counted {
+    fn beneath(&self) -> &dyn Store {
+        &self.memory
+    }
+
+    async fn commit(&self, steps: Vec<Step>) -> std::result::Result<Vec<Outcome>, StoreError> {
+        let claims = |step: &&Step| matches!(step, Step::Claim(it) if it.kind == LaneKind::Turn);
+        let count = steps.iter().filter(claims).count();
+        self.claims.fetch_add(count, Ordering::SeqCst);
+        self.memory.commit(steps).await
+    }
 }
 
 impl World {
@@ -453,7 +501,7 @@ impl World {
         Self::over(Arc::new(MemoryStore::new()), script).await
     }
 
-    pub(crate) async fn over(store: Arc<MemoryStore>, script: Script) -> Self {
+    pub(crate) async fn over(store: Arc<dyn Store>, script: Script) -> Self {
         let options = Options {
             store: store.clone(),
             ..Options::new(MemoryStore::new())
@@ -471,15 +519,33 @@ impl World {
     }
 
     pub(crate) async fn connect(&self, platform: Invented) -> Town {
+        self.connect_to("main", platform).await
+    }
+
+    pub(crate) async fn connect_to(&self, mailbox: &str, platform: Invented) -> Town {
+        let town = self.attach(mailbox, platform).await;
+        town.wait_open().await;
+        town
+    }
+
+    /// Starts a connection, whether or not its platform can be reached.
+    pub(crate) async fn attach(&self, mailbox: &str, platform: Invented) -> Town {
         let wire = platform.0.clone();
-        let id = self
-            .chatbox
-            .connect(Connect::new(platform, "main"))
-            .await
-            .expect("there is room");
-        let place = Town { id, wire };
-        place.wait_open().await;
-        place
+        let connect = Connect::new(platform, mailbox);
+        let id = self.chatbox.connect(connect).await.expect("there is room");
+        Town { id, wire }
+    }
+
+    /// Makes sure that a mailbox exists that is answered, but not here.
+    pub(crate) async fn mailbox_answered_elsewhere(&self, id: &str) {
+        let put = Admin::PutMailbox(NewMailbox {
+            account: "main".into(),
+            id: id.into(),
+            name: id.to_owned(),
+            door: Door::Run,
+            scope: LaneScope::Session,
+        });
+        self.chatbox.admin(put).await.expect("the store works");
     }
 
     pub(crate) async fn rows(&self, person: &str) -> Vec<LogRow> {

@@ -44,6 +44,7 @@ macro_rules! every_scenario {
             turns::a_message_between_claim_and_commit_is_not_lost,
             turns::a_race_of_accepts_and_commits_loses_nothing,
             turns::again_hands_nothing_over_and_counts,
+            turns::a_released_turn_was_no_attempt,
             turns::a_poisoned_message_alone_is_buried,
             turns::a_failed_turn_hands_over_and_says_so,
             turns::a_mailbox_lane_takes_its_oldest_chat_first,

@@ -155,6 +155,37 @@ pub(crate) async fn again_hands_nothing_over_and_counts(store: Arc<dyn Store>) {
     assert!(house.claim(LaneKind::Turn).await.is_empty());
 }
 
+pub(crate) async fn a_released_turn_was_no_attempt(store: Arc<dyn Store>) {
+    let house = House::new(store).await;
+    let heard = house.hear(message("e1", "d1", "hello")).await;
+    let again = |after_ms| TurnEnd::Again {
+        after_ms,
+        reason: "busy".to_owned(),
+    };
+    let released = |after_ms| TurnEnd::Released {
+        after_ms,
+        reason: "closing".to_owned(),
+    };
+    let mut fences = Vec::new();
+    for (end, attempt) in [(released(0), 1), (again(0), 1), (released(0), 2)] {
+        let held = house.claim_turn().await;
+        assert_eq!(held.attempts, attempt);
+        fences.push(held.fence.0);
+        let outcome = house.end(&held, end, vec![emit(heard.chat, 1)]).await;
+        assert!(more(&outcome));
+        assert!(appended(outcome).is_empty(), "nothing is said");
+    }
+    assert_eq!(fences, [1, 2, 3], "a late word of its is still fenced");
+    assert_eq!(house.handed(heard.chat).await, Seq::ZERO);
+    let held = house.claim_turn().await;
+    assert_eq!(held.attempts, 2);
+    house.end(&held, released(LONG), vec![]).await;
+    assert!(house.claim(LaneKind::Turn).await.is_empty(), "it waits");
+    let story = house.store.trace(heard.seq).await.expect("a read");
+    let last = story.last().expect("its turns");
+    assert!(last.detail.contains("released, closing"), "{last:?}");
+}
+
 pub(crate) async fn a_poisoned_message_alone_is_buried(store: Arc<dyn Store>) {
     let house = House::new(store).await;
     house

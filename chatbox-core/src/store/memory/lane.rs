@@ -18,7 +18,7 @@ pub(super) struct Lane {
     pub(super) until: Millis,
     /// Not to be taken before.
     pub(super) due: Millis,
-    /// Claims since the last success.
+    /// Claims since the last success, but for those that were released.
     pub(super) attempts: u32,
 }
 
@@ -68,6 +68,11 @@ impl Lane {
     pub(super) fn sleep_until(&mut self, due: Millis) {
         self.holder = None;
         self.due = due;
+    }
+
+    /// The last claim was no attempt.
+    pub(super) fn forget_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
     }
 
     /// Given back with nothing left to do.

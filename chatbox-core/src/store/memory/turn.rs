@@ -9,15 +9,18 @@ impl World {
         if !self.is_held(&commit.lane, commit.fence) {
             return Outcome::Fenced;
         }
-        let says = !matches!(commit.end, TurnEnd::Again { .. });
         let sayable = commit.emits.iter().all(|emit| self.can_say(emit));
-        if self.chat(commit.chat).is_none() || (says && !sayable) {
+        let put_off = commit.end.puts_off();
+        if self.chat(commit.chat).is_none() || (put_off.is_none() && !sayable) {
             return Outcome::Stale;
         }
         let turn = self.end_turn(&commit);
-        if let TurnEnd::Again { after_ms, .. } = commit.end {
+        if let Some(after_ms) = put_off {
             let lane = self.lane_mut(&commit.lane);
             lane.sleep_until(Millis(now.0 + after_ms));
+            if let TurnEnd::Released { .. } = commit.end {
+                lane.forget_attempt();
+            }
             return Outcome::Done(Done::Appended {
                 rows: Vec::new(),
                 more: true,
@@ -40,6 +43,7 @@ impl World {
             TurnEnd::Done { .. } => ("done", None),
             TurnEnd::Failed { reason } => ("failed", Some(reason)),
             TurnEnd::Again { reason, .. } => ("again", Some(reason)),
+            TurnEnd::Released { reason, .. } => ("released", Some(reason)),
             TurnEnd::Poisoned { reason } => ("poisoned", Some(reason)),
         };
         let entry = &mut self.turns[place];

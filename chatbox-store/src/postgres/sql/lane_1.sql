@@ -90,6 +90,7 @@ DECLARE
   v_chat bigint := (s -> 'chat')::bigint;
   v_upto bigint := (s -> 'upto')::bigint;
   v_end text := s ->> 'end';
+  v_again boolean := s ->> 'end' IN ('again', 'released');
   v_bad bigint;
   v_more boolean;
   v_emit jsonb;
@@ -99,7 +100,7 @@ BEGIN
   IF v_lane.state IS DISTINCT FROM 'busy' OR v_lane.fence <> (s -> 'fence')::bigint THEN
     RETURN '{"outcome": "fenced"}';
   END IF;
-  IF NOT EXISTS (SELECT 1 FROM chats WHERE id = v_chat) OR v_end <> 'again' AND EXISTS (
+  IF NOT EXISTS (SELECT 1 FROM chats WHERE id = v_chat) OR NOT v_again AND EXISTS (
     SELECT 1 FROM jsonb_array_elements(s -> 'emits') e WHERE NOT chatbox_can_say_v1(e))
   THEN
     RETURN '{"outcome": "stale"}';
@@ -110,8 +111,10 @@ BEGIN
   UPDATE turns SET chat = v_chat, upto = coalesce(v_bad, v_upto), state = v_end, reason = s ->> 'reason',
     usage = (s ->> 'tokens')::bigint WHERE id = v_lane.turn;
 
-  IF v_end = 'again' THEN
-    UPDATE lanes SET state = 'asleep', holder = NULL, due = now + (s -> 'after')::bigint
+  IF v_again THEN
+    -- A claim that was released is no attempt.
+    UPDATE lanes SET state = 'asleep', holder = NULL, due = now + (s -> 'after')::bigint,
+        attempts = greatest(0, attempts - CASE v_end WHEN 'released' THEN 1 ELSE 0 END)
       WHERE kind = v_lane.kind AND owner = v_lane.owner AND key = v_lane.key;
     RETURN '{"outcome": "done", "done": "appended", "rows": [], "more": true}';
   END IF;

@@ -213,6 +213,7 @@ fn ending(step: &Commit) -> Ending<'_> {
         TurnEnd::Done { tokens } => ("done", None, None, Some(*tokens)),
         TurnEnd::Failed { reason } => ("failed", Some(reason), None, None),
         TurnEnd::Again { after_ms, reason } => ("again", Some(reason), Some(*after_ms), None),
+        TurnEnd::Released { after_ms, reason } => ("released", Some(reason), Some(*after_ms), None),
         TurnEnd::Poisoned { reason } => ("poisoned", Some(reason), None, None),
     };
     Ending {

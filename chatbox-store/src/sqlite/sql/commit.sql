@@ -4,7 +4,7 @@ CREATE TEMP TRIGGER commit_turn AFTER UPDATE OF held ON steps WHEN NEW.kind = 'c
   INSERT INTO emits (i, n, now, emit, chat, turn)
   SELECT NEW.i, e.key, NEW.now, e.value, e.value ->> 'chat',
          (SELECT id FROM turns WHERE owner = NEW.lane_owner AND key = NEW.lane_key AND fence = NEW.fence)
-  FROM jsonb_each(NEW.step, '$.emits') AS e WHERE NEW.step ->> '$.end.end' <> 'again'
+  FROM jsonb_each(NEW.step, '$.emits') AS e WHERE NEW.step ->> '$.end.end' NOT IN ('again', 'released')
   ORDER BY e.key;
 
   -- Everything is checked before anything is written; what follows from the ending are the triggers below.
@@ -47,8 +47,12 @@ CREATE TEMP TRIGGER commit_end AFTER UPDATE OF ending ON steps WHEN NEW.kind = '
   WHERE owner = NEW.lane_owner AND key = NEW.lane_key AND fence = NEW.fence;
 END;
 
-CREATE TEMP TRIGGER commit_again AFTER UPDATE OF ending ON steps WHEN NEW.kind = 'commit' AND NEW.ending = 'again' BEGIN
-  UPDATE lanes SET state = 'asleep', holder = NULL, due = NEW.now + (NEW.step ->> '$.end.after_ms')
+-- To be taken again; a claim that was released is no attempt.
+CREATE TEMP TRIGGER commit_again AFTER UPDATE OF ending ON steps
+WHEN NEW.kind = 'commit' AND NEW.ending IN ('again', 'released') BEGIN
+  UPDATE lanes SET
+    state = 'asleep', holder = NULL, due = NEW.now + (NEW.step ->> '$.end.after_ms'),
+    attempts = max(0, attempts - (NEW.ending = 'released'))
   WHERE rowid = NEW.held;
   UPDATE steps SET outcome = '{"outcome":"done","done":"appended","rows":[],"more":true}' WHERE i = NEW.i;
 END;

@@ -174,7 +174,7 @@ CREATE TABLE turns (
   upto     INTEGER,
   attempt  INTEGER NOT NULL,
   head     INTEGER NOT NULL,                  -- the log's newest row when it was claimed
-  state    TEXT NOT NULL DEFAULT 'claimed',   -- claimed | done | failed | again | poisoned | lost
+  state    TEXT NOT NULL DEFAULT 'claimed',   -- claimed | done | failed | again | released | poisoned | lost
   reason   TEXT,
   draft    TEXT,
   usage    TEXT,

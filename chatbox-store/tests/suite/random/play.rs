@@ -220,7 +220,11 @@ impl Play {
         let end = match self.dice.random_range(0..20) {
             0..12 => house::DONE,
             12..14 => TurnEnd::Failed { reason },
-            14..17 => TurnEnd::Again {
+            14..16 => TurnEnd::Again {
+                after_ms: self.pick(&[0, 0, LONG]),
+                reason,
+            },
+            16..18 => TurnEnd::Released {
                 after_ms: self.pick(&[0, 0, LONG]),
                 reason,
             },

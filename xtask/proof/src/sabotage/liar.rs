@@ -1,15 +1,8 @@
 //! A store that keeps every promise but one.
 
 use async_trait::async_trait;
-use chatbox_core::connector::Revision;
-use chatbox_core::id::{
-    ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq, SessionId, fresh,
-};
-use chatbox_core::store::{
-    Accepted, Chat, Claimed, Connection, Delivery, DeliveryFilter, Done, LaneKey, LaneKind, LogRow,
-    Mailbox, Outcome, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError,
-    Token, TraceStep, Wake,
-};
+use chatbox_core::id::{ChatId, EventId, Seq, SessionId, fresh};
+use chatbox_core::store::{Accepted, Claimed, Done, Layer, Outcome, Step, Store, StoreError, Wake};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,133 +117,16 @@ impl Liar {
 }
 
 #[async_trait]
-impl Store for Liar {
+impl Layer for Liar {
+    fn beneath(&self) -> &dyn Store {
+        &*self.honest
+    }
+
     async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError> {
         match self.lie {
             Lie::ForgetsDuplicates => self.forget(steps).await,
             Lie::ConfirmsFirst => self.confirm(steps).await,
             Lie::IgnoresFences => self.ignore(steps).await,
         }
-    }
-
-    async fn now(&self) -> Result<Millis, StoreError> {
-        self.honest.now().await
-    }
-
-    async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        self.honest.mailboxes().await
-    }
-
-    async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
-        self.honest.connections().await
-    }
-
-    async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        self.honest.connection(id).await
-    }
-
-    async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
-        self.honest.chat(id).await
-    }
-
-    async fn chat_of(
-        &self,
-        connection: &ConnectionId,
-        handle: &Handle,
-    ) -> Result<Option<Chat>, StoreError> {
-        self.honest.chat_of(connection, handle).await
-    }
-
-    async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
-        self.honest.chats(mailbox, limit).await
-    }
-
-    async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {
-        self.honest.pending(lane).await
-    }
-
-    async fn history(
-        &self,
-        of: Span,
-        before: Option<Seq>,
-        limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
-        self.honest.history(of, before, limit).await
-    }
-
-    async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {
-        self.honest.since(chat, after, limit).await
-    }
-
-    async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError> {
-        self.honest.row(seq).await
-    }
-
-    async fn seq_of(
-        &self,
-        connection: &ConnectionId,
-        event: &EventId,
-    ) -> Result<Option<Seq>, StoreError> {
-        self.honest.seq_of(connection, event).await
-    }
-
-    async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
-        self.honest.names_of(seq).await
-    }
-
-    async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
-        self.honest.positions(chat).await
-    }
-
-    async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.honest.queued(lane, limit).await
-    }
-
-    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        self.honest.deliveries(filter).await
-    }
-
-    async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError> {
-        self.honest.trace(seq).await
-    }
-
-    async fn pending_media(
-        &self,
-        connection: &ConnectionId,
-    ) -> Result<Vec<PendingMedia>, StoreError> {
-        self.honest.pending_media(connection).await
-    }
-
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        self.honest.next_due(kind).await
-    }
-
-    async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
-        self.honest.token(prefix).await
-    }
-
-    async fn state(
-        &self,
-        connection: &ConnectionId,
-        key: &str,
-    ) -> Result<Option<(Revision, StateBox)>, StoreError> {
-        self.honest.state(connection, key).await
-    }
-
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
-        self.honest.outbox_depth().await
-    }
-
-    async fn search(
-        &self,
-        mailbox: &MailboxId,
-        words: &str,
-        limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
-        self.honest.search(mailbox, words, limit).await
-    }
-
-    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        self.honest.delivery(id).await
     }
 }

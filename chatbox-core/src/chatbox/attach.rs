@@ -1,0 +1,127 @@
+//! Stored connections as they start and stop here.
+
+use super::Chatbox;
+use super::connect::{Connect, SECRETS};
+use crate::connector::{
+    AdapterContext, AdapterError, AdapterFactory, Egress, ErrorKind, Identity, LinkState, News,
+    Parts, Secrets, Settings,
+};
+use crate::house::Error;
+use crate::id::{ConnectionId, MailboxId};
+use crate::link::{Health, Link};
+use crate::state::Memory;
+use crate::store::Connection;
+use crate::supervise;
+use crate::transcript::Window;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+impl Chatbox {
+    /// Starts a stored connection with the secrets it was stored with.
+    ///
+    /// # Errors
+    /// Secrets that do not open, settings that are refused, the store.
+    pub async fn resume(
+        &self,
+        row: Connection,
+        factory: &Arc<dyn AdapterFactory>,
+        egress: Egress,
+    ) -> Result<(), Error> {
+        let refused =
+            |text: String| Error::Adapter(AdapterError::new(ErrorKind::Unauthorized, text));
+        let secrets = match &row.secret {
+            None => Secrets::default(),
+            Some(sealed) => {
+                let plain = self
+                    .seal
+                    .open(SECRETS, row.id.as_str(), sealed)
+                    .map_err(|error| refused(error.to_string()))?;
+                serde_json::from_slice(&plain)
+                    .map_err(|_| refused("the stored secrets are not readable".to_owned()))?
+            }
+        };
+        let settings = Settings::from_json(&row.settings)?;
+        self.attach(row, factory, settings, secrets, egress).await
+    }
+
+    /// Asks a running connection's platform who we are, now.
+    ///
+    /// # Errors
+    /// `NotRunning`, or what the platform says.
+    pub async fn probe(&self, id: &ConnectionId) -> Result<Identity, Error> {
+        let link = self.house.running(id)?;
+        Ok(link.parts.adapter.probe().await?)
+    }
+
+    pub(super) async fn build(&self, id: &ConnectionId, connect: &Connect) -> Result<Parts, Error> {
+        let context = self.context(id, &connect.mailbox, connect.egress, Link::news_channel());
+        Ok(connect
+            .factory
+            .build(context, connect.settings.clone(), connect.secrets.clone())
+            .await?)
+    }
+
+    fn context(
+        &self,
+        id: &ConnectionId,
+        mailbox: &MailboxId,
+        egress: Egress,
+        news: broadcast::Sender<News>,
+    ) -> AdapterContext {
+        let store = self.house.store.clone();
+        let (connection, mailbox) = (id.clone(), mailbox.clone());
+        AdapterContext {
+            connection: id.clone(),
+            egress,
+            state: Arc::new(Memory {
+                store: store.clone(),
+                seal: self.seal.clone(),
+                connection: id.clone(),
+            }),
+            blobs: self.house.blobs.clone(),
+            transcript: Arc::new(Window {
+                store,
+                connection,
+                mailbox,
+                news,
+            }),
+        }
+    }
+
+    pub(super) async fn attach(
+        &self,
+        row: Connection,
+        factory: &Arc<dyn AdapterFactory>,
+        settings: Settings,
+        secrets: Secrets,
+        egress: Egress,
+    ) -> Result<(), Error> {
+        let news = Link::news_channel();
+        let context = self.context(&row.id, &row.mailbox, egress, news.clone());
+        let parts = factory.build(context, settings, secrets).await?;
+        let stop = self.house.closing.child_token();
+        let link = Arc::new(Link::new(&row, parts, factory.dialect(), news, stop));
+        self.house.links.send_modify(|links| {
+            if let Some(old) = links.insert(row.id.clone(), link.clone()) {
+                old.stop.cancel();
+            }
+        });
+        self.house
+            .tasks
+            .spawn(supervise::run(self.house.clone(), link));
+        Ok(())
+    }
+
+    pub(super) async fn detach(&self, id: &ConnectionId) {
+        let mut old = None;
+        self.house.links.send_modify(|links| old = links.remove(id));
+        if let Some(old) = old {
+            old.stop.cancel();
+            let mut health = old.watch_health();
+            let down = |health: &Health| matches!(health.state, LinkState::Down { .. });
+            // One reader per credential: the old one has let go before the new one begins.
+            let _ = tokio::time::timeout(Duration::from_secs(2), health.wait_for(down)).await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The whole engine behind one door: what an embedder and the server hold.
+
+mod admission;
+mod attach;
+mod connect;
+mod talk;
+
+pub use connect::{Added, Connect};
+
+use crate::backend::CognitiveBackend;
+use crate::connector::Blobs;
+use crate::dispatch;
+use crate::house::{Error, House, Tuning};
+use crate::id::{AccountId, MailboxId};
+use crate::link::Link;
+use crate::router;
+use crate::seal::{Seal, Unsealed};
+use crate::store::{Admin, Door, LaneScope, NewMailbox, Outcome, Step, Store};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// What the engine is built from.
+#[derive(Debug)]
+pub struct Options {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where files are kept.
+    pub blobs: Arc<dyn Blobs>,
+    /// How secrets are kept.
+    pub seal: Arc<dyn Seal>,
+    /// Times and numbers.
+    pub tuning: Tuning,
+}
+
+impl Options {
+    /// A store, files in memory, and the usual times and numbers.
+    pub fn new(store: impl Store) -> Self {
+        Self {
+            store: Arc::new(store),
+            blobs: Arc::new(crate::blobs::MemoryBlobs::default()),
+            seal: Arc::new(Unsealed),
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+/// Messages in, turns, replies out. Cheap to clone; every clone is the same engine.
+#[derive(Clone, Debug)]
+pub struct Chatbox {
+    house: Arc<House>,
+    seal: Arc<dyn Seal>,
+}
+
+impl Chatbox {
+    /// Starts the engine. Turns of mailboxes begin once [`Chatbox::mailbox`] gives them a backend.
+    pub fn start(options: Options) -> Self {
+        let Options {
+            store,
+            blobs,
+            seal,
+            tuning,
+        } = options;
+        let house = Arc::new(House::new(store, blobs, tuning));
+        house.tasks.spawn(dispatch::run(house.clone()));
+        Self { house, seal }
+    }
+
+    /// Makes sure a mailbox exists, and answers it with this backend from now on; with none, its messages are kept
+    /// until somebody comes for them.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn mailbox(
+        &self,
+        id: impl Into<MailboxId>,
+        backend: Option<Arc<dyn CognitiveBackend>>,
+    ) -> Result<MailboxId, Error> {
+        let id = id.into();
+        let door = if backend.is_some() {
+            Door::Run
+        } else {
+            Door::Pull
+        };
+        let scope = backend
+            .as_ref()
+            .map_or(LaneScope::Session, |backend| backend.lane());
+        let name = id.as_str().to_owned();
+        let account = AccountId::from("main");
+        let put = Admin::PutMailbox(NewMailbox {
+            account,
+            id: id.clone(),
+            name,
+            door,
+            scope,
+        });
+        self.admin(put).await?;
+        let mut backends = self
+            .house
+            .backends
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match backend {
+            Some(backend) => drop(backends.insert(id.clone(), backend)),
+            None => drop(backends.remove(&id)),
+        }
+        drop(backends);
+        self.house.turns_due.notify_one();
+        Ok(id)
+    }
+
+    /// Every running connection.
+    pub fn links(&self) -> Vec<Arc<Link>> {
+        let mut links = self.house.links();
+        links.sort_by(|a, b| a.id.cmp(&b.id));
+        links
+    }
+
+    /// Commits an administrative step.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn admin(&self, admin: Admin) -> Result<Outcome, Error> {
+        Ok(router::single(&self.house, Step::Admin(Box::new(admin))).await?)
+    }
+
+    /// The store, to read from.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.house.store
+    }
+
+    /// The files, to read from.
+    pub fn blobs(&self) -> &Arc<dyn Blobs> {
+        &self.house.blobs
+    }
+
+    /// The seal.
+    pub fn seal(&self) -> &Arc<dyn Seal> {
+        &self.seal
+    }
+
+    /// Stops taking work, gives running turns back to their lanes, and waits for everything to let go, at most so
+    /// long. Whether everything did.
+    pub async fn drain(&self, most: Duration) -> bool {
+        self.house.closing.cancel();
+        self.house.tasks.close();
+        tokio::time::timeout(most, self.house.tasks.wait())
+            .await
+            .is_ok()
+    }
+}

@@ -1,0 +1,101 @@
+//! What is said from outside a connection or a turn: events handed in, and words handed out.
+
+use super::Chatbox;
+use crate::connector::{Arrival, Confirm, Fate};
+use crate::dispatch;
+use crate::event::{Content, Event};
+use crate::house::{Error, millis};
+use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
+use crate::link::{Link, locked};
+use crate::router::{self, Say};
+use crate::store::{Admin, Appended, Author, Chat, Done, Outcome};
+use std::sync::{Arc, Mutex};
+
+impl Chatbox {
+    /// Takes one event in for a running connection, and answers when its fate is certain.
+    ///
+    /// # Errors
+    /// `NotRunning`, or the store: then nothing is known to be stored.
+    pub async fn receive(&self, id: &ConnectionId, event: Event) -> Result<Fate, Error> {
+        let link = self.house.running(id)?;
+        let fate = Arc::new(Mutex::new(Fate::Refused("refused")));
+        let told = fate.clone();
+        let confirm = Confirm::new(move |fate| *locked(&told) = fate);
+        let arrival = Arrival {
+            event,
+            cursor: None,
+            confirm: Some(confirm),
+            may_wait: true,
+        };
+        let taken = router::accept(&self.house, &link, vec![arrival]).await?;
+        for claimed in taken.claims {
+            dispatch::begin(&self.house, None, claimed);
+        }
+        if taken.owed {
+            self.house.turns_due.notify_one();
+        }
+        let fate = locked(&fate).clone();
+        Ok(fate)
+    }
+
+    /// Says something in a mailbox's name, or as the house, outside a turn.
+    ///
+    /// # Errors
+    /// What the platform does not offer, a chat or message that does not exist, or the store.
+    pub async fn say(&self, chat: ChatId, author: Author, say: Say) -> Result<Appended, Error> {
+        let chat = self.house.store.chat(chat).await?;
+        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
+        router::say(&self.house, &chat, author, say).await
+    }
+
+    /// Says one text in the newest one-to-one chat of every connection of a mailbox, or of the platforms named. One
+    /// that fails does not stop the others.
+    pub async fn broadcast(
+        &self,
+        mailbox: &MailboxId,
+        content: &Content,
+        platforms: Option<&[Platform]>,
+    ) -> Vec<(ConnectionId, Result<Seq, Error>)> {
+        let mut results = Vec::new();
+        for link in self.links() {
+            let meant = platforms.is_none_or(|platforms| platforms.contains(&link.platform));
+            if link.mailbox == *mailbox && meant {
+                results.push((link.id.clone(), self.say_newest(&link, content).await));
+            }
+        }
+        results
+    }
+
+    async fn say_newest(&self, link: &Link, content: &Content) -> Result<Seq, Error> {
+        let chat = router::newest_dm(&self.house, &link.mailbox, link).await?;
+        let chat = chat.ok_or_else(|| Error::NotFound(format!("chat on {} yet", link.platform)))?;
+        let author = Author::Mailbox {
+            id: link.mailbox.clone(),
+        };
+        let said = router::say(&self.house, &chat, author, Say::Message(content.clone())).await?;
+        Ok(said.seq)
+    }
+
+    /// Sends a delivery once more that failed, expired or is unknown: a person's decision.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such delivery in such a state.
+    pub async fn retry(&self, delivery: DeliveryId) -> Result<(), Error> {
+        let ttl_ms = millis(self.house.tuning.reply_ttl);
+        match self
+            .admin(Admin::RetryDelivery { delivery, ttl_ms })
+            .await?
+        {
+            Outcome::Done(Done::Changed { count: 0 }) | Outcome::Stale => Err(Error::NotFound(
+                format!("failed, expired or unknown delivery {delivery}"),
+            )),
+            _ => {
+                self.house
+                    .links()
+                    .iter()
+                    .for_each(|link| link.due.notify_one());
+                Ok(())
+            }
+        }
+    }
+}

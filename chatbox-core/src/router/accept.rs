@@ -1,0 +1,242 @@
+//! The way in: what is decided about arrivals, committed, and told to their senders.
+
+use super::announce::announce_arrival;
+use super::policy::{refresh, write_policy};
+use crate::admit::{Decision, Refusal, admit};
+use crate::connector::{Arrival, Cursor, Fate};
+use crate::event::{Action, Event, EventBody, Media};
+use crate::house::{House, millis, wall_clock};
+use crate::id::Seq;
+use crate::link::Link;
+use crate::store::{Accept, Accepted, Chat, Claimed, Done, Outcome, Skip, Step, StoreError, Wake};
+use crate::{meters, wake};
+use std::time::Duration;
+
+/// A file that was accepted but not fetched yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ToFetch {
+    pub(crate) seq: Seq,
+    pub(crate) index: u32,
+    pub(crate) source: String,
+    pub(crate) name: String,
+    pub(crate) mime: String,
+    /// What its lane goes on waiting for once it is here, in milliseconds.
+    pub(crate) wait_ms: i64,
+}
+
+/// What accepting made, beyond the rows.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) claims: Vec<Claimed>,
+    pub(crate) files: Vec<ToFetch>,
+    pub(crate) actions: Vec<(Chat, Action)>,
+    /// A turn is owed that nobody has begun: its lane is due later, or held.
+    pub(crate) owed: bool,
+}
+
+/// What was decided about one arrival.
+enum Verdict {
+    Take(Wake),
+    Drop(Refusal),
+    Later(Duration),
+    /// The policy changes; decided again where it is written.
+    Write,
+}
+
+/// Takes arrivals in, in order, and tells each sender its fate once that is on disk.
+///
+/// # Errors
+/// The store failed: arrivals not yet told are not safe, and the stream must be opened again from its cursor.
+pub(crate) async fn accept(
+    house: &House,
+    link: &Link,
+    arrivals: Vec<Arrival>,
+) -> Result<Taken, StoreError> {
+    let mut taken = Taken::default();
+    let mut batch = Vec::new();
+    for arrival in arrivals {
+        match decide(house, link, &arrival) {
+            Verdict::Later(wait) => tell(arrival, Fate::Later(wait)),
+            Verdict::Take(wake) => batch.push((arrival, Some(wake))),
+            Verdict::Drop(refusal) => {
+                meters::inbound(&link.platform, refusal.as_str());
+                batch.push((arrival, None));
+            }
+            Verdict::Write => {
+                flush(house, link, &mut batch, &mut taken).await?;
+                let welcome = write_policy(house, link, &arrival.event).await?;
+                batch.push((arrival, welcome.then_some(Wake::Never)));
+                flush(house, link, &mut batch, &mut taken).await?;
+            }
+        }
+    }
+    flush(house, link, &mut batch, &mut taken).await?;
+    Ok(taken)
+}
+
+fn decide(house: &House, link: &Link, arrival: &Arrival) -> Verdict {
+    let now = wall_clock();
+    let event = &arrival.event;
+    match admit(&link.policy().0, &link.own, event, now) {
+        Decision::Refuse(refusal) => Verdict::Drop(refusal),
+        Decision::Remember(_) | Decision::Pair(_) => Verdict::Write,
+        Decision::Admit => {
+            let wake = wake::wake(event, now);
+            let spoken = matches!(event.body, EventBody::Message(_));
+            match spoken.then(|| house.rates.take(&link.id, &event.sender.id)) {
+                Some(Err(wait)) if arrival.may_wait => Verdict::Later(wait),
+                Some(Err(wait)) => Verdict::Take(wake::no_sooner(wake, millis(wait))),
+                _ => Verdict::Take(wake),
+            }
+        }
+    }
+}
+
+/// Commits what was decided, and decides again what was decided on an old policy.
+async fn flush(
+    house: &House,
+    link: &Link,
+    batch: &mut Vec<(Arrival, Option<Wake>)>,
+    taken: &mut Taken,
+) -> Result<(), StoreError> {
+    let mut waiting = std::mem::take(batch);
+    while !waiting.is_empty() {
+        let rev = link.policy().1;
+        let steps = waiting
+            .iter()
+            .filter_map(|(arrival, wake)| step(house, link, arrival, *wake, rev))
+            .collect();
+        let mut outcomes = house.store.commit(steps).await?.into_iter();
+        let mut stale = Vec::new();
+        for (arrival, wake) in waiting {
+            let outcome = if makes_step(&arrival, wake) {
+                outcomes.next()
+            } else {
+                None
+            };
+            match outcome {
+                Some(Outcome::Stale) => stale.push((arrival, wake)),
+                outcome => settle(house, link, arrival, wake, outcome, taken),
+            }
+        }
+        if !stale.is_empty() {
+            refresh(house, link).await?;
+        }
+        let again = |(arrival, wake): (Arrival, Option<Wake>)| match decide(house, link, &arrival) {
+            Verdict::Drop(_) => (arrival, None),
+            _ => (arrival, wake),
+        };
+        waiting = stale.into_iter().map(again).collect();
+    }
+    Ok(())
+}
+
+fn makes_step(arrival: &Arrival, wake: Option<Wake>) -> bool {
+    wake.is_some() || arrival.cursor.is_some()
+}
+
+fn step(
+    house: &House,
+    link: &Link,
+    arrival: &Arrival,
+    wake: Option<Wake>,
+    policy_rev: i64,
+) -> Option<Step> {
+    let connection = link.id.clone();
+    match (wake, &arrival.cursor) {
+        (Some(wake), cursor) => Some(Step::Accept(Box::new(Accept {
+            connection,
+            policy_rev,
+            event: arrival.event.clone(),
+            wake,
+            cursor: cursor.clone(),
+            offer: house.answers(&link.mailbox).then(|| house.offer()),
+        }))),
+        (None, Some(cursor)) => Some(Step::Skip(Skip {
+            connection,
+            cursor: Cursor(cursor.0.clone()),
+        })),
+        (None, None) => None,
+    }
+}
+
+/// Tells the sender, the sockets and the caller what became of one arrival.
+fn settle(
+    house: &House,
+    link: &Link,
+    arrival: Arrival,
+    wake: Option<Wake>,
+    outcome: Option<Outcome>,
+    taken: &mut Taken,
+) {
+    let fate = match outcome {
+        Some(Outcome::Done(Done::Accepted(accepted))) => {
+            meters::inbound(&link.platform, "accepted");
+            taken.files.extend(files(&arrival.event, accepted.seq));
+            taken.owed |= accepted.claimed.is_none()
+                && wake != Some(Wake::Never)
+                && house.backend(&link.mailbox).is_some();
+            taken.claims.extend(accepted.claimed.clone());
+            if let EventBody::Action(action) = &arrival.event.body {
+                taken
+                    .actions
+                    .push((chat(link, &arrival.event, &accepted), action.clone()));
+            }
+            let fate = Fate::Stored(accepted.seq);
+            announce_arrival(link, &arrival.event, accepted, wake);
+            fate
+        }
+        Some(Outcome::Duplicate { seq }) => {
+            meters::inbound(&link.platform, "duplicate");
+            seq.map_or(Fate::Refused("duplicate"), Fate::Duplicate)
+        }
+        _ => Fate::Refused("refused"),
+    };
+    tell(arrival, fate);
+}
+
+fn tell(arrival: Arrival, fate: Fate) {
+    if let Some(confirm) = arrival.confirm {
+        confirm.confirm(fate);
+    }
+}
+
+fn files(event: &Event, seq: Seq) -> Vec<ToFetch> {
+    let attachments = event
+        .body
+        .content()
+        .map_or(&[][..], |content| &content.attachments);
+    let wait_ms = event.group.as_ref().map_or(0, |_| wake::ALBUM_MS);
+    let pending = attachments
+        .iter()
+        .zip(0..)
+        .filter_map(|(file, index)| match &file.media {
+            Media::Pending { source } => {
+                let (name, mime) = (file.name.clone(), file.mime.clone());
+                Some(ToFetch {
+                    seq,
+                    index,
+                    source: source.clone(),
+                    name,
+                    mime,
+                    wait_ms,
+                })
+            }
+            _ => None,
+        });
+    pending.collect()
+}
+
+fn chat(link: &Link, event: &Event, accepted: &Accepted) -> Chat {
+    Chat {
+        id: accepted.chat,
+        connection: link.id.clone(),
+        mailbox: link.mailbox.clone(),
+        platform: link.platform.clone(),
+        handle: event.chat.handle.clone(),
+        kind: event.chat.kind,
+        name: event.chat.name.clone(),
+        session: accepted.session,
+        head: accepted.seq,
+    }
+}
