@@ -27,8 +27,8 @@ use tokio::task::block_in_place;
 const WRONG: &str = "7000003:AAwrongAAwrongAAwrongAAwrongAAwrongAAw";
 /// Where people's numbers begin. Groups have the same below zero.
 const FIRST: i64 = 1000;
-/// Long enough for one refused attempt, short enough for the engine not to give up.
-const UNREACHABLE: Duration = Duration::from_millis(150);
+/// Long enough for one refused attempt, shorter than the poll in flight.
+const UNREACHABLE: Duration = Duration::from_millis(250);
 
 /// Builds the adapter as [`Telegram`] does, with a test's patience.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl TelegramVendor {
     async fn hide(&self) {
         let polls = |server: &telegram::Account| (server.counters().polls_open > 0).then_some(());
         self.server.until(SOON, polls).await.expect("it polls");
-        self.proxy.unreachable_for(UNREACHABLE);
+        self.proxy.unreachable_for(UNREACHABLE).await;
     }
 }
 

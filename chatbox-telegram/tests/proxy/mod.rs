@@ -12,6 +12,8 @@ use tokio::time::sleep;
 
 /// More than one test ever opens.
 const BACKLOG: u32 = 1024;
+/// How long a client may take to notice that an idle connection of its was closed.
+const NOTICED: Duration = Duration::from_millis(100);
 
 /// What happens to connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,10 +68,11 @@ impl Proxy {
         self.orders.send_replace(Order::Wire(wire));
     }
 
-    /// Nobody can be reached for a while, but who waits for an answer gets it.
-    pub(crate) fn unreachable_for(&self, time: Duration) {
+    /// Nobody can be reached for a while, but who waits for an answer gets it. Returns once that is noticed.
+    pub(crate) async fn unreachable_for(&self, time: Duration) {
         let orders = self.orders.clone();
         orders.send_replace(Order::NoNewRequests);
+        sleep(NOTICED).await;
         tokio::spawn(async move {
             sleep(time).await;
             orders.send_replace(Order::Wire(Wire::Up));
