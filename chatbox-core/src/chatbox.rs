@@ -8,14 +8,16 @@ use crate::connector::{
 };
 use crate::event::{Content, Event};
 use crate::house::{Error, House, Tuning, millis};
-use crate::id::{AccountId, ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq, fresh};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, ExternalId, MailboxId, Platform, Seq, fresh,
+};
 use crate::link::{Health, Link};
 use crate::router::{self, Say};
 use crate::seal::{Seal, Unsealed};
 use crate::state::Memory;
 use crate::store::{
     Admin, Appended, Author, Chat, Connection, Done, Door, LaneScope, NewConnection, NewMailbox,
-    Outcome, Step, Store,
+    Outcome, Step, Store, StoreError,
 };
 use crate::transcript::Window;
 use crate::{dispatch, supervise};
@@ -193,7 +195,8 @@ impl Chatbox {
     /// its opener the owner. An existing connection of the same account gets the new credential.
     ///
     /// # Errors
-    /// What the platform says of the credential, the store, or another connection in its place.
+    /// What the platform says of the credential, the store, another connection in its place, or
+    /// [`Error::AccountInUse`] where another connection is this account.
     pub async fn add(&self, connect: Connect) -> Result<Added, Error> {
         let provisional = ConnectionId::new(fresh("con"));
         let parts = self.build(&provisional, &connect).await?;
@@ -269,11 +272,11 @@ impl Chatbox {
     async fn insert(
         &self,
         connect: &Connect,
-        ident: crate::id::ExternalId,
+        ident: ExternalId,
         policy: Policy,
     ) -> Result<Connection, Error> {
         let id = ConnectionId::new(fresh("con"));
-        let new = self.row(connect, id.clone(), ident, policy);
+        let new = self.row(connect, id.clone(), ident.clone(), policy);
         let platform = new.platform.clone();
         match router::single(
             &self.house,
@@ -282,18 +285,37 @@ impl Chatbox {
         .await?
         {
             Outcome::Done(_) => self.stored(&id).await,
-            _ => Err(Error::Conflict(format!(
-                "{} has a {platform} connection already, or this {platform} account is in use; remove that one first",
-                connect.mailbox
-            ))),
+            _ => Err(self.taken(platform, ident, &connect.mailbox).await?),
         }
+    }
+
+    /// Why there is no room for a connection: its account or its place is taken.
+    async fn taken(
+        &self,
+        platform: Platform,
+        account: ExternalId,
+        mailbox: &MailboxId,
+    ) -> Result<Error, StoreError> {
+        let rows = self.house.store.connections().await?;
+        let same = |row: &&Connection| row.platform == platform && row.ident == account;
+        Ok(match rows.iter().find(same) {
+            Some(row) => Error::AccountInUse {
+                platform,
+                account,
+                connection: row.id.clone(),
+                mailbox: row.mailbox.clone(),
+            },
+            None => Error::Conflict(format!(
+                "{mailbox} has a {platform} connection already; remove that one first"
+            )),
+        })
     }
 
     fn row(
         &self,
         connect: &Connect,
         id: ConnectionId,
-        ident: crate::id::ExternalId,
+        ident: ExternalId,
         policy: Policy,
     ) -> NewConnection {
         let secrets = serde_json::to_vec(&connect.secrets).expect("a map of texts is JSON");
