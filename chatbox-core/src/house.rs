@@ -2,7 +2,9 @@
 
 use crate::backend::CognitiveBackend;
 use crate::connector::{AdapterError, Blobs};
-use crate::id::{ChatId, ConnectionId, Fence, MailboxId, Millis, WorkerId, fresh};
+use crate::id::{
+    ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
+};
 use crate::link::{Link, locked};
 use crate::rate::Rates;
 use crate::store::{LaneKey, Offer, Store, StoreError};
@@ -72,6 +74,20 @@ pub enum Error {
     /// It exists already.
     #[error("{0}")]
     Conflict(String),
+    /// Another connection is this same account of the platform; two would take each other's messages.
+    #[error(
+        "the {platform} account {account} is in use by the connection {connection} of the mailbox {mailbox}"
+    )]
+    AccountInUse {
+        /// Whose.
+        platform: Platform,
+        /// Who it is there.
+        account: ExternalId,
+        /// Which has it.
+        connection: ConnectionId,
+        /// In which mailbox.
+        mailbox: MailboxId,
+    },
     /// The connection is not running.
     #[error("the connection {0} is not running")]
     NotRunning(ConnectionId),

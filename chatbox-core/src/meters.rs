@@ -1,5 +1,6 @@
 //! The names of every metric, in one place. No label ever holds a person, a chat, a mailbox or a text.
 
+use crate::connector::Verb;
 use crate::id::Platform;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
@@ -9,6 +10,10 @@ pub fn describe() {
     describe_counter!(
         "chatbox_messages_total",
         "Events taken in or sent, by platform, direction and outcome"
+    );
+    describe_counter!(
+        "chatbox_degraded_total",
+        "What arrived, and not as asked, by platform and verb"
     );
     describe_gauge!(
         "chatbox_connection_up",
@@ -35,6 +40,12 @@ fn message(platform: &Platform, direction: &'static str, outcome: &'static str) 
     let platform = platform.as_str().to_owned();
     counter!("chatbox_messages_total", "platform" => platform, "direction" => direction, "outcome" => outcome)
         .increment(1);
+}
+
+/// By verb: what was lost is told in an adapter's own words, which are no label.
+pub(crate) fn degraded(platform: &Platform, verb: &Verb) {
+    let platform = platform.as_str().to_owned();
+    counter!("chatbox_degraded_total", "platform" => platform, "verb" => verb.name()).increment(1);
 }
 
 pub(crate) fn connection_up(platform: &Platform, change: f64) {

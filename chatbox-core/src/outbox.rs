@@ -162,10 +162,21 @@ async fn send(
             perform(house, link, row, &out).await?
         }
     };
-    meters::outbound(&link.platform, settled_name(&to));
+    count(link, row, &to);
     match settle(house, claimed, Some(row), to).await? {
         Hold::Ours { more } => Ok(more),
         Hold::Lost => Ok(false),
+    }
+}
+
+fn count(link: &Link, row: &Delivery, to: &Settled) {
+    meters::outbound(&link.platform, settled_name(to));
+    let Settled::Delivered { receipt } = to else {
+        return;
+    };
+    if let Some(lost) = &receipt.degraded {
+        meters::degraded(&link.platform, &row.verb);
+        tracing::info!(delivery = %row.id, lost, "delivered, and not as asked");
     }
 }
 

@@ -407,6 +407,14 @@ impl World {
     }
 }
 
+/// An engine nobody holds goes on: it would look for its platform at an address that others may have by then.
+impl Drop for World {
+    fn drop(&mut self) {
+        let chatbox = self.chatbox.clone();
+        tokio::spawn(async move { chatbox.drain(Duration::from_secs(5)).await });
+    }
+}
+
 /// The text of a message; empty for other rows.
 pub(crate) fn text_of(row: &LogRow) -> String {
     row.body

@@ -4,9 +4,9 @@ use super::Chatbox;
 use crate::admit::{self, Policy};
 use crate::connector::{AdapterFactory, Egress, Identity, Secrets, Settings};
 use crate::house::Error;
-use crate::id::{ConnectionId, ExternalId, MailboxId, fresh};
+use crate::id::{ConnectionId, ExternalId, MailboxId, Platform, fresh};
 use crate::router;
-use crate::store::{Admin, Connection, NewConnection, Outcome, Step};
+use crate::store::{Admin, Connection, NewConnection, Outcome, Step, StoreError};
 use std::sync::Arc;
 
 /// A connection to be started.
@@ -76,7 +76,8 @@ impl Chatbox {
     /// its opener the owner. An existing connection of the same account gets the new credential.
     ///
     /// # Errors
-    /// What the platform says of the credential, the store, or another connection in its place.
+    /// What the platform says of the credential, the store, or another connection in its place, or
+    /// [`Error::AccountInUse`] where another connection is this account.
     pub async fn add(&self, connect: Connect) -> Result<Added, Error> {
         let provisional = ConnectionId::new(fresh("con"));
         let parts = self.build(&provisional, &connect).await?;
@@ -164,7 +165,7 @@ impl Chatbox {
         policy: Policy,
     ) -> Result<Connection, Error> {
         let id = ConnectionId::new(fresh("con"));
-        let new = self.row(connect, id.clone(), ident, policy);
+        let new = self.row(connect, id.clone(), ident.clone(), policy);
         let platform = new.platform.clone();
         match router::single(
             &self.house,
@@ -173,11 +174,30 @@ impl Chatbox {
         .await?
         {
             Outcome::Done(_) => self.stored(&id).await,
-            _ => Err(Error::Conflict(format!(
-                "{} has a {platform} connection already, or this {platform} account is in use; remove that one first",
-                connect.mailbox
-            ))),
+            _ => Err(self.taken(platform, ident, &connect.mailbox).await?),
         }
+    }
+
+    /// Why there is no room for a connection: its account or its place is taken.
+    async fn taken(
+        &self,
+        platform: Platform,
+        account: ExternalId,
+        mailbox: &MailboxId,
+    ) -> Result<Error, StoreError> {
+        let rows = self.house.store.connections().await?;
+        let same = |row: &&Connection| row.platform == platform && row.ident == account;
+        Ok(match rows.iter().find(same) {
+            Some(row) => Error::AccountInUse {
+                platform,
+                account,
+                connection: row.id.clone(),
+                mailbox: row.mailbox.clone(),
+            },
+            None => Error::Conflict(format!(
+                "{mailbox} has a {platform} connection already; remove that one first"
+            )),
+        })
     }
 
     fn row(

@@ -7,7 +7,8 @@ use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
 use chatbox_core::event::{Content, EventBody};
 use chatbox_core::id::{ConnectionId, Fence};
 use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, LaneKind, MemoryStore, Store};
-use chatbox_core::{Error, Say};
+use chatbox_core::{Connect, Error, Say};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -525,4 +526,60 @@ async fn ten_thousand_events_three_times_in_any_order_are_taken_in_once() {
             .expect("it reads")
             .is_empty()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_and_not_as_asked_is_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let page = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let world = World::new(Script::echo()).await;
+    let alpha = world.connect(alpha()).await;
+    alpha.say("ana", "plain").await;
+    sleep(SOON).await;
+    assert!(!page.render().contains("chatbox_degraded_total"));
+    for round in ["**once**", "**twice**"] {
+        alpha.lose_with_next_send("the formatting of ana's secret");
+        alpha.say("ana", round).await;
+        sleep(SOON).await;
+    }
+    let page = page.render();
+    let counted = r#"chatbox_degraded_total{platform="alpha",verb="send"} 2"#;
+    assert!(page.contains(counted), "{page}");
+    assert!(!page.contains("secret"), "no label holds a text: {page}");
+    assert_eq!(alpha.sent().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_account_of_a_platform_is_one_connection() {
+    let world = World::new(Script::echo()).await;
+    let add = async |mailbox: &str| world.chatbox.add(Connect::new(alpha(), mailbox)).await;
+    world
+        .chatbox
+        .mailbox("other", None)
+        .await
+        .expect("the store works");
+    let first = add("main").await.expect("there is room").id;
+    let refused = add("other")
+        .await
+        .expect_err("two would take each other's messages");
+    let Error::AccountInUse {
+        connection,
+        mailbox,
+        ..
+    } = refused
+    else {
+        panic!("{refused}");
+    };
+    assert_eq!((connection, mailbox.as_str()), (first.clone(), "main"));
+    assert_eq!(
+        world.chatbox.links().len(),
+        1,
+        "nobody listens a second time"
+    );
+    let again = add("main").await.expect("it gets the new credential");
+    assert_eq!(again.id, first);
+    world.chatbox.remove(&first).await.expect("it goes");
+    let moved = add("other").await.expect("nobody has it any more");
+    assert_ne!(moved.id, first);
 }

@@ -215,6 +215,7 @@ struct Wire {
     incoming: Mutex<Option<mpsc::UnboundedSender<Result<Incoming>>>>,
     sent: Mutex<Vec<(String, String)>>,
     failures: Mutex<Vec<AdapterError>>,
+    loss: Mutex<Option<String>>,
     closed: AtomicBool,
     said: AtomicUsize,
     confirmed: Arc<AtomicUsize>,
@@ -240,6 +241,7 @@ impl Invented {
             incoming: Mutex::default(),
             sent: Mutex::default(),
             failures: Mutex::default(),
+            loss: Mutex::default(),
             closed: AtomicBool::new(false),
             said: AtomicUsize::new(0),
             confirmed: Arc::default(),
@@ -326,7 +328,10 @@ impl ChannelAdapter for Invented {
             .lock()
             .expect("whole")
             .push((out.chat.to_string(), markup::plain(&message.markup)));
-        Ok(Receipt::default())
+        Ok(Receipt {
+            message: None,
+            degraded: self.0.loss.lock().expect("whole").take(),
+        })
     }
 }
 
@@ -413,6 +418,10 @@ impl Town {
 
     pub(crate) fn fail_next_send(&self, error: AdapterError) {
         self.wire.failures.lock().expect("whole").push(error);
+    }
+
+    pub(crate) fn lose_with_next_send(&self, what: &str) {
+        *self.wire.loss.lock().expect("whole") = Some(what.to_owned());
     }
 
     pub(crate) fn break_off(&self, error: AdapterError) {

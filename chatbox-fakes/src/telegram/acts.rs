@@ -88,6 +88,9 @@ pub struct Share {
     /// Words beside it.
     #[serde(default)]
     pub caption: Option<String>,
+    /// The album it belongs to, where the parts of one come call by call.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 impl Share {
@@ -101,6 +104,7 @@ impl Share {
             data: data.into(),
             size: None,
             caption: None,
+            group: None,
         }
     }
 
@@ -108,6 +112,13 @@ impl Share {
     #[must_use]
     pub fn with_caption(mut self, caption: &str) -> Self {
         self.caption = Some(caption.to_owned());
+        self
+    }
+
+    /// As a part of an album whose other parts come by calls of their own.
+    #[must_use]
+    pub fn in_group(mut self, group: &str) -> Self {
+        self.group = Some(group.to_owned());
         self
     }
 }

@@ -26,7 +26,7 @@
 //! | `POST /_control/…` | body |
 //! |---|---|
 //! | `say` | `chat, from, text, entities?, reply_to?, thread?, age?, extra?` |
-//! | `upload` | `chat, from, kind` (photo, document, audio, video, voice)`, data` (base64)`, name?, mime?, caption?, size?` |
+//! | `upload` | `chat, from, kind` (photo, document, audio, video, voice)`, data` (base64)`, name?, mime?, caption?, size?, group?` |
 //! | `album` | `chat, from, files: [as upload]` |
 //! | `edit` | `chat, message_id, text` |
 //! | `react` | `chat, message_id, from, emoji: []` |

@@ -59,6 +59,9 @@ impl Account {
             let mut bodies = Vec::new();
             for share in shares {
                 let mut body = opening(state, chat, from, None, 0);
+                if let Some(group) = share.group {
+                    body.insert("media_group_id".to_owned(), group.into());
+                }
                 let media = state.files.add(NewFile {
                     kind: share.kind,
                     name: share.name,
@@ -85,6 +88,17 @@ impl Account {
                 arrive(bot, state, now, chat, body)
             });
             Ok(arrivals.collect())
+        })
+    }
+
+    /// The bot is told of a message once more, under a new number. `None` when there is no such message.
+    pub fn repeat(&self, chat: i64, message: i64) -> Option<Said> {
+        self.act(|_, state, _| {
+            let wire = state.message(chat, message)?.wire.clone();
+            Some(Said {
+                update_id: state.updates.push("message", wire.into()),
+                message_id: message,
+            })
         })
     }
 

@@ -161,3 +161,22 @@ async fn an_upload_above_the_limit_is_refused_whole() {
         .expect("stored");
     assert_eq!((sent.len(), stored.len()), (1, 3 * 1024 * 1024));
 }
+
+#[tokio::test]
+async fn a_message_can_be_told_twice_and_an_album_part_by_part() {
+    let server = server().await;
+    let said = server.say(42, 42, "hello");
+    let again = server.repeat(42, said.message_id).expect("it was said");
+    assert!(again.update_id > said.update_id);
+    let updates = server.pending_updates();
+    assert_eq!(updates[0]["message"], updates[1]["message"]);
+    assert!(server.repeat(42, said.message_id + 1).is_none());
+    for name in ["a.bin", "b.bin"] {
+        let share = Share::new(FileKind::Document, name, "application/x-thing", vec![1]);
+        let shared = server.upload(42, 42, share.in_group("holidays"));
+        shared.expect("a document of one byte");
+    }
+    let groups = server.pending_updates().split_off(2);
+    let group = |update: &serde_json::Value| update["message"]["media_group_id"] == "holidays";
+    assert!(groups.len() == 2 && groups.iter().all(group), "{groups:?}");
+}

@@ -126,6 +126,16 @@ impl From<chatbox_core::Error> for Problem {
                 detail,
                 "change what it conflicts with first",
             ),
+            Error::AccountInUse { .. } => {
+                let hint =
+                    "disconnect that one first, or connect another account; nothing was saved";
+                Self::new(
+                    StatusCode::CONFLICT,
+                    "account_in_use",
+                    error.to_string(),
+                    hint,
+                )
+            }
             Error::NotRunning(_) => {
                 let hint = "see `chatbox channels list`";
                 Self::new(StatusCode::CONFLICT, "not_running", error.to_string(), hint)
