@@ -1,11 +1,14 @@
 //! Adapters that are wrong in one way, and the rule that must see it.
 
-use crate::alpha;
-use chatbox_connector_api::conformance::{self, Outcome};
+use crate::{alpha, asking, gamma};
+use chatbox_connector_api::conformance::{self, Outcome, Vendor};
 use futures_util::{StreamExt, stream};
 
-/// A rule, and the faults it must see.
-const MUTANTS: &[(&str, &[&str])] = &[
+/// Rules, each with the faults it must see.
+type Table = &'static [(&'static str, &'static [&'static str])];
+
+/// Faults of the adapter that can do everything.
+const MUTANTS: Table = &[
     (
         "probe",
         &[
@@ -22,6 +25,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "says everything twice",
             "dates messages in seconds",
             "thinks that nothing is meant for it",
+            "panics at what is not ASCII",
+            "loses what is beyond the basic plane",
         ],
     ),
     (
@@ -61,7 +66,11 @@ const MUTANTS: &[(&str, &[&str])] = &[
     ),
     (
         "failed-commit",
-        &["keeps a place of its own", "begins with what is new"],
+        &[
+            "keeps a place of its own",
+            "begins with what is new",
+            "tells the platform what it lets go of",
+        ],
     ),
     (
         "resumes",
@@ -85,6 +94,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "answers in the chat that spoke last",
             "answers everybody in one chat",
             "answers elsewhere as well",
+            "answers every group in the first",
         ],
     ),
     (
@@ -97,6 +107,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "cuts long texts",
             "drops code",
             "counts characters where the platform counts units",
+            "cuts where it likes",
+            "claims a longer text than the wire's",
         ],
     ),
     (
@@ -114,6 +126,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "prints its token",
             "prints its token in errors",
             "prints its token in the cause of errors",
+            "logs its token",
         ],
     ),
     (
@@ -124,6 +137,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "waits too short",
             "waits out a limit by itself",
             "takes a limit for success",
+            "swallows an event when it is limited",
+            "waits not at all",
         ],
     ),
     (
@@ -167,6 +182,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "does not notice a cut",
             "begins with what is new after a loss",
+            "says its last words again after a cut",
         ],
     ),
     (
@@ -200,6 +216,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "does not see what a reply answers",
             "takes a reply for one to itself",
+            "does not know its own words",
         ],
     ),
     (
@@ -243,6 +260,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "cuts files",
             "loses the names of files",
             "reverses files",
+            "drops the second file",
+            "claims a longer caption than the wire's",
         ],
     ),
     (
@@ -251,6 +270,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "corrupts files it receives",
             "cuts files it receives",
             "loses the names of files it receives",
+            "takes only the first of several files",
         ],
     ),
     (
@@ -262,13 +282,25 @@ const MUTANTS: &[(&str, &[&str])] = &[
     ),
     (
         "drafts",
-        &["says its drafts", "shows nothing", "shows something else"],
+        &[
+            "says its drafts",
+            "shows nothing",
+            "shows something else",
+            "shows that it writes to somebody else",
+        ],
     ),
     (
         "shows-fail",
         &["breaks after a failed draft", "says what it cannot show"],
     ),
-    ("typing", &["shows nothing", "says that it is writing"]),
+    (
+        "typing",
+        &[
+            "shows nothing",
+            "says that it is writing",
+            "shows that it writes to somebody else",
+        ],
+    ),
     (
         "previews",
         &["leaves previews on", "leaves previews on in edits"],
@@ -299,31 +331,123 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "listens on after it was stopped",
         ],
     ),
+    (
+        "code",
+        &[
+            "joins the lines of code",
+            "takes the indentation from code",
+            "takes empty lines from code",
+            "drops code",
+        ],
+    ),
+    (
+        "hanging",
+        &["waits for ever for an answer", "asks until it is answered"],
+    ),
+    (
+        "answer",
+        &[
+            "answers no button",
+            "answers every button twice",
+            "answers buttons late",
+            "answers buttons unasked",
+            "takes a button for a message",
+            "forgets where answers go",
+        ],
+    ),
+    (
+        "answer-words",
+        &[
+            "answers the newest button",
+            "answers buttons without words",
+            "answers buttons unasked",
+            "answers no button",
+        ],
+    ),
+    (
+        "mark-read",
+        &["marks nothing", "marks the newest", "marks what it hears"],
+    ),
 ];
+
+/// Faults of the adapter that can ask what became of a message.
+const ASKING: Table = &[
+    (
+        "cut-after-accept",
+        &[
+            "says that nothing arrived",
+            "cannot say what arrived",
+            "never asks",
+            "resends when the answer is lost",
+        ],
+    ),
+    (
+        "server-error",
+        &["says that everything arrived", "never asks"],
+    ),
+    (
+        "found-again",
+        &[
+            "finds the first message",
+            "finds a message without its name",
+        ],
+    ),
+];
+
+/// Faults of the adapter of people's windows.
+const NATIVE: Table = &[
+    ("probe", &["is somebody else each time"]),
+    ("commit-first", &["acknowledges at once"]),
+    ("failed-commit", &["acknowledges at once"]),
+    (
+        "catches-up",
+        &[
+            "shows only what is new",
+            "shows everything again",
+            "skips a line after a pause",
+            "shows what was missed newest first",
+        ],
+    ),
+    (
+        "own-chat",
+        &["shows everybody everything", "takes all windows for one"],
+    ),
+    ("origin", &["shows everybody everything"]),
+    ("edit", &["shows no changes"]),
+    ("delete", &["shows no deletions"]),
+];
+
+/// Makes a world whose adapter has a fault.
+type Make = fn(&'static str) -> Box<dyn Vendor>;
+
+/// Every rule, fault, and the adapter that has it.
+fn planted() -> impl Iterator<Item = (&'static str, &'static str, Make)> {
+    let tables: [(Table, Make); 3] = [(MUTANTS, alpha), (ASKING, asking), (NATIVE, gamma)];
+    tables.into_iter().flat_map(|(table, make)| {
+        let rows = table.iter();
+        rows.flat_map(move |(rule, twists)| twists.iter().map(move |twist| (*rule, *twist, make)))
+    })
+}
 
 #[test]
 fn every_rule_has_two_mutants() {
     for (id, _, _) in conformance::rules() {
-        let planted = MUTANTS.iter().find(|(rule, _)| *rule == id);
-        let count = planted.map_or(0, |(_, twists)| twists.len());
+        let count = planted().filter(|(rule, _, _)| *rule == id).count();
         assert!(count >= 2, "the rule `{id}` has {count} mutants");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutant_is_seen() {
-    let pairs = MUTANTS
-        .iter()
-        .flat_map(|(rule, twists)| twists.iter().map(|twist| (*rule, *twist)));
     let only = std::env::var("MUTANT").unwrap_or_default();
-    let judged =
-        stream::iter(pairs.filter(|(rule, twist)| rule.contains(&only) || twist.contains(&only)))
-            .map(|(rule, twist)| async move {
-                let report = conformance::run_only(|| alpha(twist), &[rule]).await;
-                let outcome = report.outcome(rule).cloned();
-                (rule, twist, outcome.expect("the rule was run"))
-            })
-            .buffered(24);
+    let chosen = planted().filter(|(rule, twist, _)| rule.contains(&only) || twist.contains(&only));
+    let judged = stream::iter(chosen)
+        .map(|(rule, twist, make)| async move {
+            let report = conformance::run_only(|| make(twist), &[rule]).await;
+            let outcome = report.outcome(rule).cloned();
+            (rule, twist, outcome.expect("the rule was run"))
+        })
+        .buffered(24);
     let judged: Vec<_> = judged.collect().await;
     let mut unseen = Vec::new();
     for (rule, twist, outcome) in judged {

@@ -2,14 +2,17 @@
 
 use super::inbound::{ANA, ana};
 use super::{Checked, Miss, ensure, same};
+use crate::conformance::ear::Ear;
 use crate::conformance::mirror::Mood;
 use crate::conformance::tap::everything;
 use crate::conformance::vendor::{Fault, Room, Said, Who, Wire};
-use crate::conformance::world::{Bench, Setup};
+use crate::conformance::world::{Bench, Setup, World};
 use crate::event::Content;
 use crate::id::{DeliveryId, EventId};
 use crate::markup::{parse, plain};
-use crate::{DeliveryClass, ErrorKind, OutMessage, Outbound, Secrets, Verb};
+use crate::{DeliveryClass, ErrorKind, OutMessage, Outbound, Secrets, TextLimit, Verb};
+use chatbox_core::store::Chat;
+use tracing::instrument::WithSubscriber;
 
 pub(super) async fn origin(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Echo)).await?;
@@ -32,17 +35,19 @@ pub(super) async fn origin(bench: &Bench<'_>) -> Checked {
                 .sees(room, &format!("re round {round} in {room:?}"))
                 .await?;
         }
-        // From the second round on in a group as well, where the platform has groups.
-        let group = Room::Group(1);
-        if round == 1
-            && world
-                .vendor
-                .say(Said::new(group, Who(2), "round 1 in the group"))
-                .await
-                .is_some()
-        {
-            world.sees(group, "re round 1 in the group").await?;
-            rooms.insert(0, group);
+        // From the second round on in groups as well, where the platform has groups.
+        for group in [Room::Group(1), Room::Group(2)] {
+            let text = format!("round {round} in {group:?} first");
+            if round == 1
+                && world
+                    .vendor
+                    .say(Said::new(group, Who(2), &text))
+                    .await
+                    .is_some()
+            {
+                world.sees(group, &format!("re {text}")).await?;
+                rooms.insert(0, group);
+            }
         }
     }
     world.quiet().await;
@@ -96,13 +101,57 @@ pub(super) async fn long_text(bench: &Bench<'_>) -> Checked {
             continue;
         }
         for part in parts {
+            ensure(!part.text.starts_with(joined), || {
+                "a part begins in the middle of a character".into()
+            })?;
             let size = limit.unit.measure(&part.text);
             ensure(size <= limit.max, || {
                 format!("a part of {size} where {} is allowed", limit.max)
             })?;
         }
     }
+    full(&world, &heard.chat, limit).await
+}
+
+/// What is claimed to fit into one message fits.
+async fn full(world: &World, chat: &Chat, limit: TextLimit) -> Checked {
+    let most = limit.max.min(100_000);
+    let wide = limit.unit.measure("😀");
+    for text in ["a".repeat(most), "😀".repeat(most / wide)] {
+        let before = world.sent(ANA).await.len();
+        world.tell(chat, Content::text(&text)).await?;
+        let arrived = async || world.sent(ANA).await.into_iter().nth(before);
+        let what = format!("a text of {most} arrives");
+        let sent = world.until(&what, arrived).await?;
+        ensure(sent.text == text, || {
+            let is = limit.unit.measure(&sent.text);
+            format!("{most} should fit into one message; the first has {is}")
+        })?;
+    }
     Ok(())
+}
+
+/// Whether this belongs to what stands before it.
+fn joined(char: char) -> bool {
+    matches!(char, '\u{200D}' | '\u{300}'..='\u{36F}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+pub(super) async fn code(bench: &Bench<'_>) -> Checked {
+    const CODE: &str = "fn main() {\n    let a = \"*b* <i>&amp;</i> _c_\";\n\n    if a  >  1 {\n\tgo(a);\n    }\n}";
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    let heard = world.hear(ana("how is it written?")).await?;
+    let text = format!("Like this:\n\n```rust\n{CODE}\n```\n\nThat is all.");
+    world.tell(&heard.chat, Content::text(text)).await?;
+    let whole = async || {
+        let sent = world.sent(ANA).await;
+        let said: Vec<String> = sent.into_iter().map(|sent| sent.text).collect();
+        let said = said.join("\n");
+        said.contains("That is all.").then_some(said)
+    };
+    let said = world.until("the code arrives", whole).await?;
+    ensure(said.contains(CODE), || {
+        format!("the code reads otherwise: {said:?}")
+    })
 }
 
 /// About so many bytes of everything that makes cutting hard, each paragraph with its number.
@@ -241,8 +290,12 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
         return Err(Miss::NotClaimed("there are no secrets".into()));
     }
     let adapter = world.adapter();
+    let ear = Ear::default();
     let mut words = vec![format!("{:?} {:#?}", world.vendor.factory(), world.parts())];
-    words.push(format!("{:?}", adapter.probe().await));
+    words.push(format!(
+        "{:?}",
+        adapter.probe().with_subscriber(ear.clone()).await
+    ));
     if let Some(wrong) = wrong {
         let _ = world.add_again(wrong).await;
     }
@@ -263,7 +316,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
                 ..OutMessage::default()
             }),
         };
-        let done = adapter.perform(&out).await;
+        let done = adapter.perform(&out).with_subscriber(ear.clone()).await;
         words.extend(done.as_ref().err().map(everything).unwrap_or_default());
         words.push(format!("{done:?}"));
     }
@@ -286,6 +339,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
     words.extend(
         adapter
             .probe()
+            .with_subscriber(ear.clone())
             .await
             .as_ref()
             .err()
@@ -293,6 +347,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
             .unwrap_or_default(),
     );
     words.extend(world.tap.notes().words.clone());
+    words.extend(ear.heard());
     let spoken = words
         .iter()
         .find(|word| canaries.iter().any(|canary| word.contains(canary)));

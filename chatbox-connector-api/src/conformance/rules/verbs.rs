@@ -8,7 +8,7 @@ use crate::conformance::world::{Bench, Heard, Setup, World, done};
 use crate::event::{Content, EventBody};
 use crate::id::Seq;
 use chatbox_core::Say;
-use chatbox_core::store::{DeliveryState, LogRow};
+use chatbox_core::store::{DeliveryState, LogRow, Store};
 
 async fn ready(bench: &Bench<'_>) -> Result<(World, Heard), Miss> {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
@@ -78,7 +78,24 @@ pub(super) async fn reply_in(bench: &Bench<'_>) -> Checked {
         .body
         .content()
         .and_then(|content| content.reply_to.clone());
-    same("the message answered", &answered, &first.row.event)
+    same("the message answered", &answered, &first.row.event)?;
+    // Our own words are answered most of all.
+    let told = world.tell(&heard.chat, Content::text("did you?")).await?;
+    let sent = world.sees(ANA, "did you?").await?;
+    world.settled_or_native(told.seq).await?;
+    let mut said = ana("I did");
+    said.reply_to = Some(sent.id);
+    let heard = world.hear(said).await?;
+    let content = heard.row.body.content();
+    let answered = content.and_then(|content| content.reply_to.clone());
+    let answered = answered
+        .ok_or_else(|| Miss::failed("a reply to what we said ourselves answers nothing"))?;
+    if world.needs_outbox().is_err() {
+        return Ok(());
+    }
+    let row = world.ledger.seq_of(&heard.chat.connection, &answered).await;
+    let row = row.map_err(Miss::because("the store refuses"))?;
+    same("what we said and they answered", &row, &Some(told.seq))
 }
 
 pub(super) async fn edit(bench: &Bench<'_>) -> Checked {
