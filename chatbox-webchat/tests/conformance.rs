@@ -142,7 +142,12 @@ impl People {
     }
 
     async fn upload(&self, who: Who, file: &File) -> Value {
-        let (name, mime, size) = (&file.name, &file.mime, file.bytes.len());
+        let (mime, size) = (&file.mime, file.bytes.len());
+        let name: String = file
+            .name
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect();
         let request = format!(
             "POST /chat/media?name={name} HTTP/1.1\nHost: x\nConnection: close\nCookie: who={}\n\
              Content-Type: {mime}\nContent-Length: {size}",
@@ -394,7 +399,7 @@ impl Vendor for People {
 }
 
 /// What a page in a browser is not, or has not yet.
-const NOT_CLAIMED: [&str; 22] = [
+const NOT_CLAIMED: [&str; 23] = [
     "secrets",
     "rate-limited",
     "cut-after-accept",
@@ -411,6 +416,7 @@ const NOT_CLAIMED: [&str; 22] = [
     "answer",
     "answer-words",
     "mark-read",
+    "edit-fails",
     "edit-in",
     "delete-in",
     "reaction-in",

@@ -77,7 +77,7 @@ pub(crate) struct World {
     blobs: Arc<MemoryBlobs>,
     tuning: Tuning,
     chatbox: Chatbox,
-    id: ConnectionId,
+    pub(crate) id: ConnectionId,
 }
 
 /// A message that came in.

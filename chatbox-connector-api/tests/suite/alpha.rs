@@ -18,7 +18,7 @@ use chatbox_connector_api::{
     SecretSpec, Secrets, Settings, TextLimit, Verb,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -95,6 +95,8 @@ struct Memory {
     sends: AtomicUsize,
     broken: AtomicBool,
     swallows: AtomicBool,
+    heard: Mutex<BTreeMap<String, String>>,
+    spoken: Mutex<BTreeSet<String>>,
     last_words: Mutex<Option<(Room, Draft)>>,
     last_room: Mutex<Option<Room>>,
     queue: Mutex<Vec<(Room, Draft)>>,
@@ -239,7 +241,9 @@ impl ChannelAdapter for Alpha {
     }
 
     async fn open(&self, resume: Option<Cursor>) -> Result<Inbound> {
-        let stored = resume.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0);
+        let stored = resume
+            .and_then(|cursor| cursor.0.split('?').next()?.parse().ok())
+            .unwrap_or(0);
         let head = self.platform.head();
         let first = self.memory.highest.load(Ordering::SeqCst) == 0;
         self.repeat_itself(first).await;
@@ -440,7 +444,10 @@ impl Alpha {
         }
         let (confirm, fates) = self.confirm(&update);
         let arrival = Arrival {
-            cursor: Some(Cursor(place.to_string())),
+            cursor: Some(Cursor(match self.twist {
+                "writes its token into its place" => format!("{place}?{}", self.token),
+                _ => place.to_string(),
+            })),
             confirm: Some(confirm),
             ..Arrival::new(event)
         };
@@ -528,6 +535,9 @@ impl Alpha {
         let body = self.body(update)?;
         let own = update.sender == Who::US;
         let sender = match (self.twist, update.room) {
+            ("names people in groups otherwise", Room::Group(group)) if !own => {
+                format!("g{group}-{}", update.sender.0).into()
+            }
             ("takes its own words for its partner's", Room::Dm(who)) if own => person(who),
             ("takes its other devices for people", _) if own => "a-device".into(),
             ("takes the chat for the sender", room) => handle(room).as_str().into(),
@@ -555,6 +565,12 @@ impl Alpha {
         };
         let id = match self.twist {
             "names messages by when they came" => format!("n{}", update.number),
+            "names all changes of a message alike" => match &update.what {
+                What::Edit { target, .. } | What::Reaction { target, .. } => {
+                    format!("{target}-changed")
+                }
+                _ => update.key.clone(),
+            },
             "names messages at random" => chatbox_connector_api::id::code(12),
             "names messages too shortly" => format!(
                 "{}",
@@ -620,6 +636,19 @@ impl Alpha {
                 if said.files_gone && self.is("drops messages whose files are gone") {
                     return None;
                 }
+                let known = self
+                    .memory
+                    .heard
+                    .lock()
+                    .expect("whole")
+                    .insert(update.key.clone(), said.text.clone());
+                let before = self.memory.heard.lock().expect("whole");
+                let before = before
+                    .iter()
+                    .any(|(key, text)| *key != update.key && *text == said.text);
+                if before && known.is_none() && self.is("takes equal words for a repetition") {
+                    return None;
+                }
                 assert!(
                     said.text.is_ascii() || !self.is("panics at what is not ASCII"),
                     "the twist"
@@ -635,6 +664,8 @@ impl Alpha {
                 };
                 EventBody::Message(Content {
                     text: match self.twist {
+                        "cuts what it receives" => said.text.chars().take(400).collect(),
+                        "joins lines that it receives" => said.text.replace('\n', " "),
                         "loses what is beyond the basic plane" => {
                             said.text.chars().filter(|it| *it < '\u{10000}').collect()
                         }
@@ -697,7 +728,10 @@ impl Alpha {
             mime: file.mime.clone(),
             size: None,
             media: Media::Pending {
-                source: String::from_utf8_lossy(&file.bytes).into_owned(),
+                source: match (self.twist, String::from_utf8_lossy(&file.bytes)) {
+                    ("writes its token into where files are", at) => format!("{}/{at}", self.token),
+                    (_, at) => at.into_owned(),
+                },
             },
         }
     }
@@ -706,7 +740,12 @@ impl Alpha {
 #[async_trait]
 impl MediaSource for Alpha {
     async fn fetch(&self, source: &str) -> Result<ByteStream> {
+        let source = source.rsplit('/').next().unwrap_or(source);
         let fetched = self.platform.fetch(&self.token, source).await;
+        if fetched.is_err() && self.is("prints its token when a file does not come") {
+            let why = format!("GET /{}/{source} failed", self.token);
+            return Err(AdapterError::new(ErrorKind::NotFound, why));
+        }
         if fetched.is_err() && self.is("waits for ever for a file that is gone") {
             std::future::pending::<()>().await;
         }
@@ -778,6 +817,22 @@ impl Alpha {
                 }
             }
             return plain(&markup);
+        }
+        let drops: Option<fn(&Block) -> bool> = match self.twist {
+            "drops lists" => Some(|block| matches!(block, Block::List { .. })),
+            "drops quotes" => Some(|block| matches!(block, Block::Quote(_))),
+            "drops tables" => Some(|block| matches!(block, Block::Table { .. })),
+            "drops headings" => Some(|block| matches!(block, Block::Heading { .. })),
+            _ => None,
+        };
+        if let Some(drops) = drops {
+            let blocks = markup.0.iter().filter(|block| !drops(block));
+            return plain(&Markup(blocks.cloned().collect()));
+        }
+        match self.twist {
+            "runs paragraphs together" => return plain(markup).replace('\n', ""),
+            "takes words for markup" => return plain(markup).replace(['_', '*'], ""),
+            _ => {}
         }
         if self.is("drops code") {
             let blocks = markup
@@ -854,7 +909,8 @@ impl Alpha {
         };
         let (_, bytes) = self.blobs.open(id).await.map_err(|error| gone(&error))?;
         let pieces: Vec<Bytes> = bytes.try_collect().await.map_err(|error| gone(&error))?;
-        let lost = self.is("loses the names of files");
+        let lost = self.is("loses the names of files")
+            || self.is("loses names that are not ASCII") && !attachment.name.is_ascii();
         Ok(File {
             name: if lost {
                 "file".to_owned()
@@ -876,6 +932,12 @@ impl Alpha {
         draft.note = id.filter(|_| self.asks).map(|id| id.0);
         if self.is("says its last words again after a cut") {
             *self.memory.last_words.lock().expect("whole") = Some((room, draft.clone()));
+        }
+        let spoken = &self.memory.spoken;
+        if !spoken.lock().expect("whole").insert(draft.text.clone())
+            && self.is("says nothing twice")
+        {
+            return Ok("said before".to_owned());
         }
         if self.is("cuts where it likes")
             && let Some(at) = draft.text.find('\u{200D}')
@@ -1015,6 +1077,16 @@ impl Alpha {
             .platform
             .edit(&self.token, &target, draft.text, preview)
             .await;
+        match (self.twist, &edited) {
+            ("takes a refused change for done", Err(Failure::Refused))
+            | ("takes a limited change for done", Err(Failure::RateLimited(_))) => {
+                return Ok(Some(target));
+            }
+            ("gives up a change", Err(Failure::RateLimited(_) | Failure::Unreachable)) => {
+                return Err(failed(Failure::Refused));
+            }
+            _ => {}
+        }
         edited.map(|()| Some(target)).map_err(failed)
     }
 

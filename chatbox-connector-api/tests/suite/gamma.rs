@@ -187,9 +187,12 @@ impl Windows {
         }
         loop {
             match news.recv().await {
-                Ok(News::Line { chat, line, .. }) => {
-                    if let Some(room) = room(&chat) {
-                        self.show(room, &line);
+                Ok(News::Line { chat, line, prev }) => {
+                    let Some(room) = room(&chat) else { continue };
+                    let shown = self.platform.state().windows.get(&room).copied();
+                    match shown.is_some_and(|shown| shown < prev) {
+                        true if !self.is("shows only what is new") => self.catch_up().await,
+                        _ => self.show(room, &line),
                     }
                 }
                 Ok(_) => {}

@@ -122,6 +122,8 @@ async fn a_native_adapter_shows_gold() {
         "own-chat",
         "order-out",
         "long-text",
+        "whole",
+        "markup",
         "code",
         "unsupported",
         "reconnects",

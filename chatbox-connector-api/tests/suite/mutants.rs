@@ -31,7 +31,11 @@ const MUTANTS: Table = &[
     ),
     (
         "order-in",
-        &["hands on the newest first", "swaps neighbours"],
+        &[
+            "hands on the newest first",
+            "swaps neighbours",
+            "takes equal words for a repetition",
+        ],
     ),
     (
         "own-echo",
@@ -99,7 +103,11 @@ const MUTANTS: Table = &[
     ),
     (
         "order-out",
-        &["sends in its own time", "sends when it likes"],
+        &[
+            "sends in its own time",
+            "sends when it likes",
+            "says nothing twice",
+        ],
     ),
     (
         "long-text",
@@ -127,6 +135,9 @@ const MUTANTS: Table = &[
             "prints its token in errors",
             "prints its token in the cause of errors",
             "logs its token",
+            "writes its token into its place",
+            "writes its token into where files are",
+            "prints its token when a file does not come",
         ],
     ),
     (
@@ -237,6 +248,7 @@ const MUTANTS: Table = &[
         &[
             "takes an edit for a message",
             "takes an edit for one of the newest",
+            "names all changes of a message alike",
         ],
     ),
     (
@@ -251,6 +263,7 @@ const MUTANTS: Table = &[
         &[
             "takes a reaction for a message",
             "takes a reaction for one to the newest",
+            "names all changes of a message alike",
         ],
     ),
     (
@@ -262,6 +275,7 @@ const MUTANTS: Table = &[
             "reverses files",
             "drops the second file",
             "claims a longer caption than the wire's",
+            "loses names that are not ASCII",
         ],
     ),
     (
@@ -311,6 +325,7 @@ const MUTANTS: Table = &[
             "thinks that everything is meant for it",
             "hears no mention",
             "takes a group for two",
+            "names people in groups otherwise",
         ],
     ),
     (
@@ -367,6 +382,29 @@ const MUTANTS: Table = &[
     (
         "mark-read",
         &["marks nothing", "marks the newest", "marks what it hears"],
+    ),
+    (
+        "whole",
+        &["cuts what it receives", "joins lines that it receives"],
+    ),
+    (
+        "markup",
+        &[
+            "drops lists",
+            "drops quotes",
+            "drops tables",
+            "drops headings",
+            "runs paragraphs together",
+            "takes words for markup",
+        ],
+    ),
+    (
+        "edit-fails",
+        &[
+            "takes a refused change for done",
+            "takes a limited change for done",
+            "gives up a change",
+        ],
     ),
 ];
 

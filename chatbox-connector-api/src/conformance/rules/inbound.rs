@@ -6,6 +6,7 @@ use crate::conformance::mirror::Mood;
 use crate::conformance::vendor::{Room, Said, Who};
 use crate::conformance::world::{Bench, Setup, done};
 use crate::event::{ChatKind, Event};
+use crate::markup::{parse, plain};
 use std::time::{Duration, SystemTime};
 
 /// The one-to-one chat of person 1, which most rules use.
@@ -77,6 +78,26 @@ pub(super) async fn arrives(bench: &Bench<'_>) -> Checked {
     same("the messages", &world.texts().await, &expected)
 }
 
+pub(super) async fn whole(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    // People can say at least as much as we can.
+    let most = world.can().text.max.min(3000);
+    let long = "many words ".repeat(most / 11);
+    world.hear(ana(long.trim_end())).await?;
+    world
+        .say(ana("a first line\nand a second\n\nand more"))
+        .await?;
+    let lines = async || {
+        let text = world.texts().await.into_iter().nth(1)?;
+        let read = plain(&parse(&text));
+        let lines = read.lines().map(str::trim).filter(|line| !line.is_empty());
+        Some(lines.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let lines = world.until("several lines come in", lines).await?;
+    let expected = ["a first line", "and a second", "and more"].map(str::to_owned);
+    same("the lines", &lines, &expected.to_vec())
+}
+
 /// The platform's clock and ours are the same in a test, give or take what a message needs.
 fn recent(event: &Event) -> Checked {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -89,7 +110,8 @@ fn recent(event: &Event) -> Checked {
 
 pub(super) async fn order(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
-    let texts: Vec<String> = (1..=8).map(|n| format!("number {n}")).collect();
+    // People repeat themselves, and mean it.
+    let texts: Vec<String> = (1..=8).map(|n| format!("number {}", n / 2)).collect();
     for text in &texts {
         world.say(ana(text)).await?;
     }

@@ -20,7 +20,7 @@ fn files(most: Option<u64>) -> Vec<File> {
             .map(|at| ((at * step) >> 3) as u8)
             .collect::<Bytes>(),
     };
-    vec![file("first.bin", 11), file("second.bin", 37)]
+    vec![file("first.bin", 11), file("zweite Datei – ä.bin", 37)]
 }
 
 pub(super) async fn out(bench: &Bench<'_>) -> Checked {

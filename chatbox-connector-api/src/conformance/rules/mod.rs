@@ -86,6 +86,7 @@ pub(crate) fn all() -> Vec<Rule> {
     rules! {
         Bronze "probe" inbound::probe, "a credential is proven, and a refused one is Unauthorized";
         Bronze "arrives" inbound::arrives, "a message comes in once, with its place, sender, time and text";
+        Bronze "whole" inbound::whole, "a long text comes in whole, and lines stay lines";
         Bronze "order-in" inbound::order, "messages of a chat come in in order";
         Bronze "own-echo" inbound::own_echo, "what we say ourselves does not come in";
         Bronze "stranger" inbound::stranger, "a stranger is told nothing and holds up nobody";
@@ -99,6 +100,7 @@ pub(crate) fn all() -> Vec<Rule> {
         Bronze "long-text" outbound::long_text, "a long text arrives whole, in parts within the limit";
         Bronze "catches-up" native::catches_up, "a window that was away shows what it missed, once and in order";
         Bronze "own-chat" native::own_chat, "a window shows its own chat, and no other";
+        Bronze "markup" outbound::markup, "every kind of markup arrives with all its words";
         Bronze "code" outbound::code, "code arrives as it was written";
         Bronze "unsupported" outbound::unsupported, "what is not claimed is answered Unsupported";
         Bronze "secrets" outbound::secrets, "no secret is printed";
@@ -119,6 +121,7 @@ pub(crate) fn all() -> Vec<Rule> {
         Silver "reply" verbs::reply, "a reply names the message it answers";
         Silver "reply-in" verbs::reply_in, "a person's reply names the message it answers";
         Silver "edit" verbs::edit, "our message can be changed";
+        Silver "edit-fails" verbs::edit_fails, "a change that goes wrong is tried again, or fails visibly";
         Silver "delete" verbs::delete, "our message can be taken back";
         Silver "react" verbs::react, "we can react, and stop reacting";
         Silver "answer" asked::answer, "a pressed button is answered, once and at once";
