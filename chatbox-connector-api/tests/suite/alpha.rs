@@ -445,6 +445,7 @@ impl Alpha {
         let (confirm, fates) = self.confirm(&update);
         let arrival = Arrival {
             cursor: Some(Cursor(match self.twist {
+                "goes back with its places" => place.saturating_sub(1).to_string(),
                 "writes its token into its place" => format!("{place}?{}", self.token),
                 _ => place.to_string(),
             })),
@@ -895,7 +896,8 @@ impl Alpha {
                 "replies to the first" => reply_to.map(|_| "m1".to_owned()),
                 _ => reply_to,
             },
-            preview: self.is("leaves previews on"),
+            preview: self.is("leaves previews on")
+                || self.is("leaves previews on in replies") && message.reply_to.is_some(),
             ..Draft::default()
         })
     }

@@ -83,6 +83,7 @@ const MUTANTS: Table = &[
             "goes one too far",
             "goes one back",
             "begins with what is new",
+            "goes back with its places",
         ],
     ),
     (
@@ -317,7 +318,11 @@ const MUTANTS: Table = &[
     ),
     (
         "previews",
-        &["leaves previews on", "leaves previews on in edits"],
+        &[
+            "leaves previews on",
+            "leaves previews on in edits",
+            "leaves previews on in replies",
+        ],
     ),
     (
         "mentions",

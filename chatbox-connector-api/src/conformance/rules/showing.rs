@@ -73,6 +73,14 @@ pub(super) async fn previews(bench: &Bench<'_>) -> Checked {
         world.tell(&heard.chat, Content::text(text)).await?;
     }
     world.sees(ANA, "plain words").await?;
+    if world.can().reply.is_some() {
+        let content = Content {
+            reply_to: heard.row.event.clone(),
+            ..Content::text("here: https://example.org/reply")
+        };
+        world.tell(&heard.chat, content).await?;
+        world.sees(ANA, "here: https://example.org/reply").await?;
+    }
     if world.can().edit.is_some() {
         let said = world
             .tell(&heard.chat, Content::text("to be changed"))
