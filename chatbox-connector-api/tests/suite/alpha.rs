@@ -201,7 +201,7 @@ impl ChannelAdapter for Alpha {
             max_count: Some(10),
             ..Limits::default()
         });
-        can.media_in = any;
+        can.media_in = can.media;
         can.typing = any;
         can.draft = Some(Limits {
             pace: Some(Duration::from_millis(50)),

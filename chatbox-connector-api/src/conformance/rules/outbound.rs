@@ -137,7 +137,7 @@ fn joined(char: char) -> bool {
 }
 
 pub(super) async fn code(bench: &Bench<'_>) -> Checked {
-    const CODE: &str = "fn main() {\n    let a = \"*b* <i>&amp;</i> _c_\";\n\n    if a  >  1 {\n\tgo(a);\n    }\n}";
+    const CODE: &str = "fn main() {\n    let a = \"*b* <i>&amp;</i> _c_\";\n\n    if a  >  1 {\n        go(a);\n    }\n}";
     let world = bench.world(Setup::new(Mood::Silent)).await?;
     let heard = world.hear(ana("how is it written?")).await?;
     let text = format!("Like this:\n\n```rust\n{CODE}\n```\n\nThat is all.");
