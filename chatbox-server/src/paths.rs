@@ -26,21 +26,17 @@ impl DataDir {
         })
     }
 
-    /// Makes the folder, mode 0700; whether it is new.
+    /// Makes the folder and the one for media in it, mode 0700; whether it is new.
     ///
     /// # Errors
     /// `io_error`.
     pub fn create(&self) -> Result<bool, Failure> {
         let new = !self.root.exists();
-        let made = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.root);
-        made.map_err(|error| Failure::io(&format!("cannot make {}", self.root.display()), &error))?;
-        let closed = fs::set_permissions(&self.root, fs::Permissions::from_mode(0o700));
-        closed.map_err(|error| {
-            Failure::io(&format!("cannot close {}", self.root.display()), &error)
-        })?;
+        for folder in [&self.root, &self.media()] {
+            private(folder).map_err(|error| {
+                Failure::io(&format!("cannot make {}", folder.display()), &error)
+            })?;
+        }
         Ok(new)
     }
 
@@ -73,6 +69,15 @@ impl DataDir {
     pub fn media(&self) -> PathBuf {
         self.root.join("media")
     }
+}
+
+/// Makes a folder that nobody else may enter, and closes one that is there.
+fn private(folder: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
 /// The configuration file that is read when none is named.

@@ -142,8 +142,6 @@ pub async fn open(
     let store = open_store(start).await?;
     let vault = open_vault(&start.data)?;
     let media = start.data.media();
-    std::fs::create_dir_all(&media)
-        .map_err(|error| Failure::io("cannot make the media folder", &error))?;
     let operator = operator_token(&start.data)?;
     let options = Options {
         store: store.clone(),

@@ -44,6 +44,7 @@ fn without_arguments_it_serves_and_prints_one_login_link() {
             & 0o777
     };
     assert_eq!(mode(data.clone()), 0o700);
+    assert_eq!(mode(data.join("media")), 0o700);
     for file in ["chatbox.db", "vault.key", "operator.token"] {
         assert_eq!(mode(data.join(file)), 0o600, "{file}");
     }
