@@ -124,11 +124,11 @@ async fn pour(store: &SqliteStore, target: &Target, rows: i64) -> Result<()> {
 /// The connection of a [`house`].
 pub const FEED: &str = "bench";
 
-/// A mailbox that nobody answers, with one connection, in an empty store.
+/// A mailbox that nobody answers, with one connection, in an empty store. The revision of its policy.
 ///
 /// # Errors
 /// The store.
-pub async fn house(store: &dyn Store) -> Result<()> {
+pub async fn house(store: &dyn Store) -> Result<i64> {
     let mailbox = NewMailbox {
         account: "main".into(),
         id: "main".into(),
@@ -153,7 +153,8 @@ pub async fn house(store: &dyn Store) -> Result<()> {
     for outcome in store.commit(steps.to_vec()).await? {
         ensure!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     }
-    Ok(())
+    let connection = store.connection(&FEED.into()).await?;
+    Ok(connection.context("it was just added")?.policy_rev)
 }
 
 /// The event's id of the n-th filled message.

@@ -1,7 +1,7 @@
 //! The trap of a thread that is woken for every statement. Alone in its process: it counts what one thread does.
 
 use chatbox_benches::fill::{FEED, accept, house};
-use chatbox_core::store::Store;
+use chatbox_core::store::{Done, Outcome, Store};
 use chatbox_store::{SqliteOptions, SqliteStore};
 
 fn number(path: &str, field: &str) -> usize {
@@ -18,12 +18,14 @@ async fn a_batch_is_one_command() {
     let path = folder.path().join("chatbox.db");
     let store = SqliteStore::open(&path, SqliteOptions::default()).await;
     let store = store.expect("a store");
-    house(&store).await.expect("a house");
-    let steps = |from: i64, upto| (from..upto).map(|n| accept(FEED, 0, n, 10)).collect();
+    let rev = house(&store).await.expect("a house");
+    let steps = |from: i64, upto| (from..upto).map(|n| accept(FEED, rev, n, 10)).collect();
     store.commit(steps(0, 10)).await.expect("chats");
     let before = woken();
-    store.commit(steps(10, 510)).await.expect("a batch");
+    let outcomes = store.commit(steps(10, 510)).await.expect("a batch");
     let times = woken() - before;
+    let taken = |outcome: &Outcome| matches!(outcome, Outcome::Done(Done::Accepted(_)));
+    assert!(outcomes.iter().all(taken));
     // The command, its rows, the log's writes and its fsync; not five hundred.
     assert!(
         times < 100,

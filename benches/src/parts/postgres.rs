@@ -28,7 +28,8 @@ const CHATS: i64 = 1000;
 /// Who writes.
 #[derive(Clone)]
 enum Side {
-    Ours(Arc<PostgresStore>),
+    /// The store, and the policy its connection has.
+    Ours(Arc<PostgresStore>, i64),
     Limit(Unnest),
 }
 
@@ -36,8 +37,8 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let server = server::server().await;
     let (ours, raw) = (server.database().await, server.database().await);
     let store = PostgresStore::open(&ours).await?;
-    house(&store).await?;
-    let ours_side = Side::Ours(Arc::new(store));
+    let rev = house(&store).await?;
+    let ours_side = Side::Ours(Arc::new(store), rev);
     let limit_side = Side::Limit(Unnest::open(&raw).await?);
     let (mut figures, mut sent) = (Vec::new(), (0, 0));
     for (callers, known) in KNOWN {
@@ -106,8 +107,8 @@ async fn load(side: &Side, callers: usize, run: i64, time: Duration) -> Result<L
 
 async fn one(side: &Side, n: i64) -> Result<()> {
     match side {
-        Side::Ours(store) => {
-            let outcome = store.commit(vec![accept(FEED, 0, n, CHATS)]).await?.pop();
+        Side::Ours(store, rev) => {
+            let outcome = store.commit(vec![accept(FEED, *rev, n, CHATS)]).await?.pop();
             let stored = matches!(outcome, Some(Outcome::Done(Done::Accepted(_))));
             ensure!(stored, "message {n} was answered {outcome:?}");
             Ok(())
