@@ -2,6 +2,7 @@
 
 mod deny;
 mod metrics;
+mod offline;
 pub(crate) mod proof;
 mod python;
 mod rust;
@@ -74,6 +75,11 @@ pub(crate) fn all() -> Vec<Part> {
             "fsync",
             "on disk before answered, 1,000 of 1,000",
             proof::fsync_part,
+        ),
+        part(
+            "offline",
+            "installed by one command, it answers where there is no network",
+            offline::offline,
         ),
         part(
             "kill",
