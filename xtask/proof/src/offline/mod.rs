@@ -7,7 +7,7 @@ mod root;
 mod trace;
 
 use crate::report::Report;
-use crate::web::{self, Socket};
+use crate::web::{self, Login, Socket};
 use anyhow::{Context, Result, ensure};
 use chatbox_fakes::model::{self, Script};
 use root::{Root, Running};
@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use trace::{Allowed, Seen};
 
 const ALONE: &str = "offline there is no network but loopback";
@@ -146,9 +146,20 @@ async fn ended(
 
 async fn enter(running: &Running) -> Result<Socket> {
     let login = web::enter(&running.url, &running.code).await?;
-    let mut person = web::open(&running.url, &login, None).await?;
+    let mut person = open(&running.url, &login).await?;
     hear(&mut person, |frame| frame["type"] == "welcome").await?;
     Ok(person)
+}
+
+/// A page whose socket is refused tries again, for the link is printed a moment before the socket can be had.
+async fn open(url: &str, login: &Login) -> Result<Socket> {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match web::open(url, login, None).await {
+            Err(_) if Instant::now() < until => sleep(Duration::from_millis(50)).await,
+            opened => return opened,
+        }
+    }
 }
 
 async fn say(person: &mut Socket) -> Result<()> {
