@@ -1,12 +1,11 @@
 //! The store suite on PostgreSQL, and what only PostgreSQL can do wrong. Starts a server of its own.
 #![cfg(feature = "postgres")]
 
-#[path = "suite/pg.rs"]
-mod pg;
 mod suite;
 
 use chatbox_core::store::{MemoryStore, Store, StoreError};
 use chatbox_store::PostgresStore;
+use chatbox_test_postgres as pg;
 use std::sync::Arc;
 
 async fn open() -> (Arc<dyn Store>, ()) {

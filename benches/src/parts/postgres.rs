@@ -3,10 +3,6 @@
 
 #[path = "../../limits/unnest.rs"]
 mod unnest;
-// The store's own tests start a server just so.
-#[path = "../../../chatbox-store/tests/suite/pg.rs"]
-#[allow(dead_code)]
-mod server;
 
 use super::Bench;
 use anyhow::{Context, Result, ensure};
@@ -33,7 +29,7 @@ enum Side {
 }
 
 pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    let server = server::server().await;
+    let server = chatbox_test_postgres::server().await;
     let (ours, raw) = (server.database().await, server.database().await);
     let store = PostgresStore::open(&ours).await?;
     house(&store).await?;

@@ -89,7 +89,7 @@ async fn echo(program: &Path) -> Result<Seen> {
         let mut person = enter(&running).await?;
         say(&mut person).await?;
         answer(&mut person).await?;
-        Ok(person.address()?)
+        person.address()
     });
     let person = ended(talked.await, running).await?;
     let seen = trace::judge(
@@ -118,7 +118,7 @@ async fn with_model(program: &Path, variable: &str, path: &str) -> Result<Seen> 
         hear(&mut person, |frame| frame["type"] == "draft").await?;
         model.open_gates();
         answer(&mut person).await?;
-        Ok(person.address()?)
+        person.address()
     });
     let person = ended(talked.await, running).await?;
     let seen = trace::judge(
