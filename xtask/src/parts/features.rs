@@ -28,24 +28,24 @@ struct Adapter {
 pub(crate) fn features(house: &House) -> Result<Outcome> {
     let adapters = adapters(&house.root)?;
     let mut outcome = Outcome::default();
-    for (name, flags) in [
-        ("none", &["--no-default-features"][..]),
-        ("default", &[]),
-        ("all", &["--all-features"]),
+    // The usual one is built as a whole: it is the one that is installed later.
+    for (verb, name, flags) in [
+        ("check", "none", &["--no-default-features"][..]),
+        ("build", "default", &[]),
+        ("build", "all", &["--all-features"]),
     ] {
-        outcome.merge(compiles(house, name, flags)?);
+        outcome.merge(compiles(house, verb, name, flags)?);
     }
     for Adapter { feature, .. } in &adapters {
         let flags = ["--no-default-features", "--features", feature];
-        outcome.merge(compiles(house, feature, &flags)?);
+        outcome.merge(compiles(house, "check", feature, &flags)?);
     }
     outcome.merge(trees(house, &adapters)?);
     Ok(outcome)
 }
 
-/// What `clippy` compiled is not compiled again where flags agree.
-fn compiles(house: &House, name: &str, flags: &[&str]) -> Result<Outcome> {
-    let mut cargo = house.cargo("check");
+fn compiles(house: &House, verb: &str, name: &str, flags: &[&str]) -> Result<Outcome> {
+    let mut cargo = house.cargo(verb);
     cargo.args(["--package", "chatbox-server"]).args(flags);
     plain(house, &format!("features {name}"), cargo)
 }
