@@ -4,7 +4,7 @@
 use chatbox_benches::chat::{Socket, invite};
 use chatbox_benches::fill::{FEED, accept, house};
 use chatbox_benches::stats::Times;
-use chatbox_core::store::Store;
+use chatbox_core::store::{Done, Outcome, Store};
 use chatbox_server::config::Config;
 use chatbox_server::paths::DataDir;
 use chatbox_server::serve::{ServeJson, Start, serve};
@@ -53,14 +53,10 @@ async fn small_frames_do_not_wait_for_each_other() {
     assert!(!times.has_40_ms_mode(), "{times:?}");
 }
 
-#[path = "../../chatbox-store/tests/suite/pg.rs"]
-#[allow(dead_code)]
-mod pg;
-
 /// `COPY` over TCP stalls 44 ms each time: a commit must not.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_does_not_stall() {
-    let url = pg::server().await.database().await;
+    let url = chatbox_test_postgres::server().await.database().await;
     let store = chatbox_store::PostgresStore::open(&url).await;
     let store = store.expect("a store");
     let rev = house(&store).await.expect("a house");

@@ -4,6 +4,7 @@ use crate::part::House;
 use crate::shell;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ const MOST: Duration = Duration::from_secs(40 * 60);
 pub(crate) struct Built {
     /// Test programs.
     pub(crate) tests: Vec<TestProgram>,
-    /// Examples.
-    pub(crate) examples: Vec<TestProgram>,
+    /// Programs, by name. Cargo builds them for the tests of their package, and in the same features.
+    pub(crate) programs: BTreeMap<String, PathBuf>,
 }
 
 /// One compiled program.
@@ -74,7 +75,6 @@ struct Target {
 }
 
 pub(crate) fn build(house: &House) -> Result<Built> {
-    programs(house)?;
     let mut cargo = house.cargo("test");
     cargo.args([
         "--workspace",
@@ -104,20 +104,6 @@ pub(crate) fn build(house: &House) -> Result<Built> {
     Ok(built)
 }
 
-/// The programs that tests start: cargo builds them with the tests only where those are of the same package.
-fn programs(house: &House) -> Result<()> {
-    let mut cargo = house.cargo("build");
-    cargo.args(["--workspace", "--all-features", "--bins"]);
-    let done = shell::run(house, "programs", cargo, MOST)?;
-    if !done.ok {
-        bail!(
-            "the programs do not compile\n{}",
-            shell::tail(&done.err, 15)
-        );
-    }
-    Ok(())
-}
-
 fn remember(built: &mut Built, message: Message) -> Result<()> {
     let (Some(target), Some(path)) = (message.target, message.executable) else {
         return Ok(());
@@ -140,8 +126,8 @@ fn remember(built: &mut Built, message: Message) -> Result<()> {
     let is_test = message.profile.is_some_and(|profile| profile.test);
     if is_test {
         built.tests.push(program);
-    } else if is("example") {
-        built.examples.push(program);
+    } else if is("bin") {
+        built.programs.insert(program.target, program.path);
     }
     Ok(())
 }

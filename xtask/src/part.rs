@@ -146,9 +146,9 @@ impl House {
 
     /// A compiled binary of the workspace.
     pub(crate) fn binary(&self, name: &str) -> Result<PathBuf> {
-        self.built()?;
-        let path = self.target.join("debug").join(name);
-        anyhow::ensure!(path.exists(), "{} was not built", path.display());
-        Ok(path)
+        let path = self.built()?.programs.get(name).cloned();
+        path.with_context(|| {
+            format!("{name} was not built: its package needs a test that starts it")
+        })
     }
 }

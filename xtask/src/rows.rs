@@ -1,5 +1,6 @@
 //! `docs/requirements.toml`: what is required, in our own words, and the tests that prove it. A row called done whose
-//! tests did not run and pass in the last `cargo xtask test` is a lie, and fails.
+//! tests did not run and pass in the last `cargo xtask test` is a lie, and fails. So is a bad input of `corpus/INDEX.toml`
+//! that names such a test.
 
 use crate::part::{End, House, Outcome};
 use anyhow::{Context, Result};
@@ -24,6 +25,18 @@ struct Row {
     /// What is still missing, for an open row.
     #[serde(default)]
     missing: Option<String>,
+}
+
+/// Bad inputs, and the test that shows each, where one does.
+#[derive(Deserialize)]
+struct Corpus {
+    row: Vec<BadInput>,
+}
+
+#[derive(Deserialize)]
+struct BadInput {
+    id: String,
+    test: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -74,6 +87,24 @@ fn ends(text: &str) -> BTreeMap<&str, bool> {
     ends
 }
 
+/// Why a test is no proof.
+fn unproven(test: &str, ran: &BTreeMap<&str, bool>) -> Option<String> {
+    match ran.get(test) {
+        Some(true) => None,
+        Some(false) => Some(format!("`{test}` did not pass")),
+        None => Some(format!("`{test}` did not run")),
+    }
+}
+
+/// What is wrong with the index of bad inputs.
+fn corpus_faults(rows: &[BadInput], ran: &BTreeMap<&str, bool>) -> Vec<String> {
+    let fault = |row: &BadInput| {
+        let why = unproven(row.test.as_deref()?, ran)?;
+        Some(format!("bad input {}: {why}", row.id))
+    };
+    rows.iter().filter_map(fault).collect()
+}
+
 /// What is wrong with a row.
 fn faults(row: &Row, ran: &BTreeMap<&str, bool>) -> Vec<String> {
     let mut faults = Vec::new();
@@ -90,19 +121,8 @@ fn faults(row: &Row, ran: &BTreeMap<&str, bool>) -> Vec<String> {
             faults.push(format!("{} is called done and names no test", row.id));
         }
         Status::Done => {
-            for test in &row.tests {
-                match ran.get(test.as_str()) {
-                    Some(true) => {}
-                    Some(false) => faults.push(format!(
-                        "{} is called done, but `{test}` did not pass",
-                        row.id
-                    )),
-                    None => faults.push(format!(
-                        "{} is called done, but `{test}` did not run",
-                        row.id
-                    )),
-                }
-            }
+            let not = row.tests.iter().filter_map(|test| unproven(test, ran));
+            faults.extend(not.map(|why| format!("{} is called done, but {why}", row.id)));
         }
     }
     faults
@@ -123,6 +143,15 @@ fn load(house: &House) -> Result<Vec<Row>> {
         );
     }
     Ok(requirements.row)
+}
+
+fn load_corpus(house: &House) -> Result<Vec<BadInput>> {
+    let path = house.root.join("corpus/INDEX.toml");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let corpus: Corpus = toml::from_str(&text)?;
+    anyhow::ensure!(!corpus.row.is_empty(), "{} is empty", path.display());
+    Ok(corpus.row)
 }
 
 /// `cargo xtask rows`.
@@ -149,6 +178,7 @@ pub(crate) fn show(house: &House) -> Result<bool> {
         }
         wrong.extend(faults(row, &ran));
     }
+    wrong.extend(corpus_faults(&load_corpus(house)?, &ran));
     let done = rows.iter().filter(|row| row.status == Status::Done).count();
     println!(
         "\n{done} done, {} open, {} wrong",
@@ -180,6 +210,16 @@ pub(crate) fn part(house: &House) -> Result<Outcome> {
             open.push(row.id.as_str());
         }
     }
+    let faults = corpus_faults(&load_corpus(house)?, &ran);
+    outcome.add(
+        "rows bad inputs have tests that ran",
+        if faults.is_empty() {
+            End::Passed
+        } else {
+            End::Failed
+        },
+    );
+    outcome.notes.extend(faults);
     if !open.is_empty() {
         outcome = outcome.note(format!("open: {}", open.join(", ")));
     }
@@ -211,6 +251,18 @@ mod tests {
             1
         );
         assert!(faults(&row(Status::Done, &["a ghost"]), &ran)[0].contains("did not run"));
+    }
+
+    #[test]
+    fn a_bad_input_needs_the_test_it_names() {
+        let ran = ends("tests\ta good\tok\ntests\ta bad\tFAILED\n");
+        let named = |test: Option<&str>| BadInput {
+            id: "W01".to_owned(),
+            test: test.map(str::to_owned),
+        };
+        assert!(corpus_faults(&[named(Some("a good")), named(None)], &ran).is_empty());
+        let faults = corpus_faults(&[named(Some("a bad")), named(Some("a ghost"))], &ran);
+        assert!(faults[0].contains("did not pass") && faults[1].contains("did not run"));
     }
 
     #[test]

@@ -19,6 +19,14 @@ pub(crate) const STRACE: Tool = Tool {
     names: &["strace"],
     how: "install it: apt-get install strace",
 };
+pub(crate) const IP: Tool = Tool {
+    names: &["ip"],
+    how: "install it: apt-get install iproute2",
+};
+pub(crate) const UNSHARE: Tool = Tool {
+    names: &["unshare"],
+    how: "install it: apt-get install util-linux",
+};
 pub(crate) const PROMTOOL: Tool = Tool {
     names: &["promtool"],
     how: "install it: apt-get install prometheus",

@@ -3,10 +3,6 @@
 
 #[path = "../../limits/unnest.rs"]
 mod unnest;
-// The store's own tests start a server just so.
-#[path = "../../../chatbox-store/tests/suite/pg.rs"]
-#[allow(dead_code)]
-mod server;
 
 use super::Bench;
 use anyhow::{Context, Result, ensure};
@@ -34,7 +30,7 @@ enum Side {
 }
 
 pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    let server = server::server().await;
+    let server = chatbox_test_postgres::server().await;
     let (ours, raw) = (server.database().await, server.database().await);
     let store = PostgresStore::open(&ours).await?;
     let rev = house(&store).await?;
@@ -108,7 +104,10 @@ async fn load(side: &Side, callers: usize, run: i64, time: Duration) -> Result<L
 async fn one(side: &Side, n: i64) -> Result<()> {
     match side {
         Side::Ours(store, rev) => {
-            let outcome = store.commit(vec![accept(FEED, *rev, n, CHATS)]).await?.pop();
+            let outcome = store
+                .commit(vec![accept(FEED, *rev, n, CHATS)])
+                .await?
+                .pop();
             let stored = matches!(outcome, Some(Outcome::Done(Done::Accepted(_))));
             ensure!(stored, "message {n} was answered {outcome:?}");
             Ok(())

@@ -1,5 +1,5 @@
 //! Turns, files and waiting, for tests.
-#![allow(unreachable_pub, dead_code)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use async_trait::async_trait;
 use chatbox_core::backend::{Growing, Turn};

@@ -1,5 +1,5 @@
 //! A client as strict as the protocol: JSON frames over a real socket, and raw bytes where a library would not send them.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! A small house in memory: real implementations of the public traits, enough to run the web chat on.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use async_trait::async_trait;
 use axum::Router;

@@ -9,6 +9,7 @@ mod book;
 mod fsync;
 mod kill;
 mod metrics;
+mod offline;
 mod pause;
 mod report;
 mod sabotage;
@@ -72,6 +73,11 @@ enum Proof {
         #[arg(long, value_name = "PATH")]
         saboteur: PathBuf,
     },
+    /// Talks to it on a machine that has nothing but loopback, and watches where the words go
+    Offline {
+        #[command(flatten)]
+        subject: Subject,
+    },
     /// Writes down `/metrics` after one message
     Metrics {
         #[command(flatten)]
@@ -114,6 +120,7 @@ async fn prove(proof: Proof, report: &mut Report) -> Result<()> {
         }
         Proof::Pause { subject } => pause::run(&subject.chatbox, report).await,
         Proof::Fsync { subject, times } => fsync::run(&subject.chatbox, times, report).await,
+        Proof::Offline { subject } => offline::run(&subject.chatbox, report).await,
         Proof::Sabotage { saboteur, .. } => sabotage::run(&saboteur, report).await,
         Proof::Metrics { subject, to } => metrics::run(&subject.chatbox, &to).await,
     }

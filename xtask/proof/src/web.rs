@@ -4,6 +4,7 @@ use crate::server::Server;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -24,9 +25,14 @@ pub(crate) async fn log_in(server: &Server) -> Result<Login> {
     let link = server.operate("POST", "/v1/login-links", None).await?;
     let link = link["url"].as_str().context("a link")?;
     let code = link.split_once('#').context("a code in the link")?.1;
+    enter(&server.url, code).await
+}
+
+/// Logs in with the code of a link.
+pub(crate) async fn enter(url: &str, code: &str) -> Result<Login> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let answer = http
-        .post(format!("{}/login", server.url))
+        .post(format!("{url}/login"))
         .json(&json!({"code": code}))
         .send()
         .await?;
@@ -62,6 +68,11 @@ pub(crate) async fn open(url: &str, login: &Login, after: Option<i64>) -> Result
 }
 
 impl Socket {
+    /// Its own end.
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
+        Ok(self.wire.get_ref().local_addr()?)
+    }
+
     /// Says a frame.
     pub(crate) async fn say(&mut self, frame: &Value) -> Result<()> {
         Ok(self.wire.send(Message::text(frame.to_string())).await?)

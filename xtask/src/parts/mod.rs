@@ -1,7 +1,9 @@
 //! The parts of `cargo xtask test`, cheapest first.
 
 mod deny;
+mod features;
 mod metrics;
+mod offline;
 pub(crate) mod proof;
 mod python;
 mod rust;
@@ -21,8 +23,8 @@ pub(crate) fn all() -> Vec<Part> {
         part("clippy", "the linter finds nothing", rust::clippy),
         part(
             "features",
-            "the server compiles with no, the usual and all features",
-            rust::features,
+            "each adapter can be left out, and compiles alone",
+            features::features,
         ),
         part(
             "tests",
@@ -74,6 +76,11 @@ pub(crate) fn all() -> Vec<Part> {
             "fsync",
             "on disk before answered, 1,000 of 1,000",
             proof::fsync_part,
+        ),
+        part(
+            "offline",
+            "installed by one command, it answers where there is no network",
+            offline::offline,
         ),
         part(
             "kill",

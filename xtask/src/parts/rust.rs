@@ -8,7 +8,8 @@ use std::time::Duration;
 
 const MOST: Duration = Duration::from_secs(30 * 60);
 
-fn plain(house: &House, name: &str, command: Command) -> Result<Outcome> {
+/// A command that is one test.
+pub(super) fn plain(house: &House, name: &str, command: Command) -> Result<Outcome> {
     let done = shell::run(house, name, command, MOST)?;
     let mut outcome = Outcome::one(name, done.ok);
     if !done.ok {
@@ -41,21 +42,6 @@ pub(crate) fn rustdoc(house: &House) -> Result<Outcome> {
     cargo.args(["--workspace", "--all-features", "--no-deps"]);
     cargo.env("RUSTDOCFLAGS", "-D warnings");
     plain(house, "rustdoc", cargo)
-}
-
-/// The server with no, the usual and all features. What `clippy` compiled is not compiled again where flags agree.
-pub(crate) fn features(house: &House) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    for (name, flags) in [
-        ("none", &["--no-default-features"][..]),
-        ("default", &[]),
-        ("all", &["--all-features"]),
-    ] {
-        let mut cargo = house.cargo("check");
-        cargo.args(["--package", "chatbox-server"]).args(flags);
-        outcome.merge(plain(house, &format!("features {name}"), cargo)?);
-    }
-    Ok(outcome)
 }
 
 /// Examples in the documentation.

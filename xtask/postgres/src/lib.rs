@@ -23,7 +23,8 @@ const KEEPER: &str = r#"
 "#;
 
 /// A running server.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     port: u16,
     databases: AtomicU32,
     /// Its standard input keeps the server alive.
@@ -31,7 +32,10 @@ pub(crate) struct Server {
 }
 
 /// The one server of this test process.
-pub(crate) async fn server() -> &'static Server {
+///
+/// # Panics
+/// Where there is no PostgreSQL, or it does not start.
+pub async fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     // Starting blocks; other tests wait for the same server anyway.
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start));
@@ -40,19 +44,26 @@ pub(crate) async fn server() -> &'static Server {
 
 impl Server {
     /// A fresh, empty database.
-    pub(crate) async fn database(&self) -> String {
+    ///
+    /// # Panics
+    /// When the server is gone.
+    pub async fn database(&self) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::SeqCst));
         self.run("postgres", &format!("CREATE DATABASE {name}"))
             .await;
         self.url(&name)
     }
 
-    pub(crate) fn url(&self, database: &str) -> String {
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://chatbox@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Runs a statement.
-    pub(crate) async fn run(&self, database: &str, statement: &str) {
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn run(&self, database: &str, statement: &str) {
         let mut connection = self.connect(database).await.expect("a connection");
         let statement = AssertSqlSafe(statement.to_owned());
         let done = connection.execute(sqlx::raw_sql(statement)).await;
@@ -60,7 +71,11 @@ impl Server {
         connection.close().await.expect("a clean end");
     }
 
-    pub(crate) async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
+    /// A connection to a database.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
         PgConnection::connect(&self.url(database)).await
     }
 }
