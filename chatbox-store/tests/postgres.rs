@@ -11,7 +11,7 @@ use chatbox_test_postgres as pg;
 use std::sync::Arc;
 
 async fn open() -> (Arc<dyn Store>, ()) {
-    let url = chatbox_test_postgres::server().await.database().await;
+    let url = pg::server().await.database().await;
     let store = PostgresStore::open(&url).await.expect("a store");
     (Arc::new(store), ())
 }
@@ -20,7 +20,7 @@ every_scenario!(open);
 
 #[tokio::test]
 async fn a_step_at_fault_fails_alone() {
-    let server = chatbox_test_postgres::server().await;
+    let server = pg::server().await;
     let url = server.database().await;
     let store = PostgresStore::open(&url).await.expect("a store");
     let name = url.rsplit('/').next().expect("a name");
@@ -63,7 +63,7 @@ async fn what_is_no_url_is_refused_and_not_repeated() {
 
 #[tokio::test]
 async fn a_server_that_forgets_is_refused() {
-    let server = chatbox_test_postgres::server().await;
+    let server = pg::server().await;
     let url = server.database().await;
     let name = url.rsplit('/').next().expect("a name").to_owned();
     let forget = format!("ALTER DATABASE {name} SET synchronous_commit = off");
@@ -73,7 +73,7 @@ async fn a_server_that_forgets_is_refused() {
 
 #[tokio::test]
 async fn newer_tables_are_refused_and_left_alone() {
-    let server = chatbox_test_postgres::server().await;
+    let server = pg::server().await;
     let url = server.database().await;
     drop(PostgresStore::open(&url).await.expect("a store"));
     let name = url.rsplit('/').next().expect("a name").to_owned();
@@ -86,7 +86,7 @@ async fn newer_tables_are_refused_and_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_programs_open_a_new_database_at_once() {
-    let url = chatbox_test_postgres::server().await.database().await;
+    let url = pg::server().await.database().await;
     let opens = (0..6).map(|_| {
         let url = url.clone();
         tokio::spawn(async move { PostgresStore::open(&url).await })
