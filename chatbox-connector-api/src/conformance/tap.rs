@@ -21,6 +21,8 @@ pub(crate) struct Tap(Arc<Mutex<Notes>>);
 pub(crate) struct Notes {
     /// What the adapter was asked to do, in the order of its answers.
     pub(crate) calls: Vec<Call>,
+    /// How many requests that are not ephemeral it was asked for, answered or not.
+    pub(crate) begun: usize,
     /// When it was asked to open, and whether it did.
     pub(crate) opens: Vec<(Instant, bool)>,
     /// What it yielded.
@@ -146,6 +148,7 @@ impl ChannelAdapter for Tapped {
 
     async fn perform(&self, out: &Outbound) -> Result<Receipt> {
         let began = Instant::now();
+        self.tap.notes().begun += usize::from(!out.verb.is_ephemeral());
         let answered = self.inner.perform(out).await;
         let error = answered.as_ref().err();
         if let Some(error) = error {

@@ -149,8 +149,8 @@ pub(super) async fn hanging(bench: &Bench<'_>) -> Checked {
     let (mut world, heard) = ready(bench).await?;
     done(world.vendor.wire(Wire::Silent).await, "a dead connection")?;
     let said = world.tell(&heard.chat, Content::text("anybody?")).await?;
-    // Long enough for the send to have begun.
-    sleep(Duration::from_millis(100)).await;
+    let begun = async || (world.tap.notes().begun > 0).then_some(());
+    world.until("the send begins", begun).await?;
     world.stop().await?;
     done(world.vendor.wire(Wire::Up).await, "the end of a silence")?;
     world.start().await?;
