@@ -3,6 +3,7 @@
 use crate::Visitor;
 use crate::config::Limits;
 use crate::error::Complaint;
+use chatbox_connector_api::Line;
 use chatbox_connector_api::event::{
     Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
 };
@@ -251,6 +252,12 @@ pub(crate) fn event_id(visitor: &Visitor, client_id: &str) -> EventId {
 pub(crate) fn client_id<'a>(visitor: &Visitor, event: &'a EventId) -> Option<&'a str> {
     let rest = event.as_str().strip_prefix(visitor.id.as_str())?;
     rest.strip_prefix('/')
+}
+
+/// What a line is called when it is answered: as its client called it, or by its place.
+pub(crate) fn name_of(line: &Line) -> EventId {
+    let place = || EventId::new(line.seq.to_string());
+    line.event.clone().unwrap_or_else(place)
 }
 
 /// A visitor's one chat.

@@ -114,6 +114,8 @@ struct LineFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Seq>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Answered<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     markup: Option<Markup>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<File<'a>>,
@@ -131,6 +133,14 @@ enum From_<'a> {
     },
     Agent,
     System,
+}
+
+/// The line a message answers: as its client called it, or by its place.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answered<'a> {
+    Own { client_id: &'a str },
+    Other { seq: i64 },
 }
 
 #[derive(Serialize)]
@@ -257,6 +267,7 @@ fn fields<'a>(visitor: &Visitor, line: &'a Line) -> LineFields<'a> {
         kind: line.body.kind(),
         client_id: client_id(visitor, line),
         target: line.target,
+        reply_to: answered(visitor, line),
         markup: None,
         attachments: Vec::new(),
         emoji: None,
@@ -285,6 +296,17 @@ fn client_id<'a>(visitor: &Visitor, line: &'a Line) -> Option<&'a str> {
     line.event
         .as_ref()
         .and_then(|event| inbound::client_id(visitor, event))
+}
+
+/// What a message answers. A visitor's line is named by its client, every other by its place.
+fn answered<'a>(visitor: &Visitor, line: &'a Line) -> Option<Answered<'a>> {
+    let name = line.body.content()?.reply_to.as_ref()?;
+    match inbound::client_id(visitor, name) {
+        Some(client_id) => Some(Answered::Own { client_id }),
+        None => Some(Answered::Other {
+            seq: name.as_str().parse().ok()?,
+        }),
+    }
 }
 
 fn voice(voice: &Voice) -> From_<'_> {
@@ -372,6 +394,21 @@ mod tests {
         assert_eq!(frame["kind"], "message");
         let tree = serde_json::to_value(parse("hi")).expect("a tree is JSON");
         assert_eq!(frame["markup"], tree);
+    }
+
+    #[test]
+    fn a_reply_says_what_it_answers() {
+        let reply = |name: &str| {
+            let content = Content {
+                reply_to: Some(name.into()),
+                ..Content::text("yes")
+            };
+            let body = EventBody::Message(content);
+            json_of(&line(&ann(), &said(Voice::Agent, body)))["reply_to"].clone()
+        };
+        assert_eq!(reply("ann/m-1"), json!({"client_id": "m-1"}));
+        assert_eq!(reply("42"), json!({"seq": 42}));
+        assert_eq!(reply("bob/m-1"), Value::Null);
     }
 
     #[test]

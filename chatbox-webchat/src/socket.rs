@@ -315,7 +315,7 @@ impl<'a> Socket<'a> {
             return Ok(Ok(None));
         };
         match self.reader.line(seq).await? {
-            Some(line) => Ok(Ok(line.event)),
+            Some(line) => Ok(Ok(Some(inbound::name_of(&line)))),
             None => Ok(Err(Complaint::new(
                 "not_found",
                 "`reply_to` is no line of this chat",

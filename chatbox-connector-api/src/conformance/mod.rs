@@ -14,6 +14,7 @@
 //!
 //! Times are real and small: a whole run takes well under a minute. Not a stable interface before 1.0.
 
+mod ear;
 mod ledger;
 mod mirror;
 mod report;
@@ -23,7 +24,7 @@ mod vendor;
 mod world;
 
 pub use report::{Finding, Level, Outcome, Report};
-pub use vendor::{Did, Fault, File, Room, Said, Sent, Shown, Vendor, Who, Wire};
+pub use vendor::{Did, Fault, File, Pressed, Room, Said, Sent, Shown, Vendor, Who, Wire};
 
 use futures_util::{FutureExt, StreamExt, stream};
 use rules::{Miss, Rule};

@@ -48,7 +48,7 @@ pub struct Said {
     pub text: String,
     /// Whether the account is mentioned, where that matters.
     pub addressed: bool,
-    /// The message it answers, by the name [`Vendor::say`] gave it.
+    /// The message it answers, by the name [`Vendor::say`] gave it, or [`Sent::id`] for one of the account's own.
     pub reply_to: Option<String>,
     /// What belongs together, where the platform has albums.
     pub album: Option<String>,
@@ -121,6 +121,15 @@ pub struct Shown {
     pub drafts: Vec<String>,
 }
 
+/// A button that somebody pressed, and what they saw of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pressed {
+    /// The button's value.
+    pub button: String,
+    /// Every answer the platform got for this press: the text shown, empty for none. A button waits until the first.
+    pub answers: Vec<String>,
+}
+
 /// What goes wrong with the next request that sends, edits, deletes or reacts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -163,6 +172,10 @@ pub enum Did {
 }
 
 /// The platform's side of a fresh world: what people do there, what they see, and what goes wrong.
+///
+/// On a native platform, where the append is the delivery, this is the people's side: their windows. What they say is
+/// said again until it is acknowledged, [`Vendor::confirmed`] is what was acknowledged, [`Vendor::sent`] is what the
+/// windows show, and [`Vendor::wire`] is what lies between the windows and the adapter.
 ///
 /// Messages are named by the platform's own names, as text. Methods with a default are for what not every platform has
 /// and not every test can show; the rules they serve are then reported and not passed.
@@ -218,9 +231,26 @@ pub trait Vendor: Send + Sync {
     async fn reactions(&self, _message: &str) -> Vec<String> {
         Vec::new()
     }
+    /// Somebody presses a button under something the account said, or once said, in this conversation.
+    async fn press(&self, _room: Room, _who: Who, _button: &str) -> Did {
+        Did::NotSimulated
+    }
+    /// Every button that was pressed, oldest first.
+    async fn presses(&self) -> Vec<Pressed> {
+        Vec::new()
+    }
+    /// The messages the account marked as read, by their names, one for each mark, oldest first; `None` where this test
+    /// cannot see marks.
+    async fn marks(&self) -> Option<Vec<String>> {
+        None
+    }
     /// What was shown and is not kept.
     async fn shown(&self) -> Shown {
         Shown::default()
+    }
+    /// What was shown in one conversation; `None` where this test cannot tell conversations apart.
+    async fn shown_in(&self, _room: Room) -> Option<Shown> {
+        None
     }
     /// What goes wrong next. Faults queue up.
     async fn fail_next(&self, _fault: Fault) -> Did {

@@ -77,7 +77,7 @@ pub(crate) struct World {
     blobs: Arc<MemoryBlobs>,
     tuning: Tuning,
     chatbox: Chatbox,
-    id: ConnectionId,
+    pub(crate) id: ConnectionId,
 }
 
 /// A message that came in.
@@ -187,13 +187,16 @@ impl World {
         }
     }
 
+    /// Whether the append is the delivery.
+    pub(crate) fn is_native(&self) -> bool {
+        self.can().delivery == DeliveryClass::Native
+    }
+
     /// Rules about deliveries do not concern a platform whose append is the delivery.
     pub(crate) fn needs_outbox(&self) -> Result<(), Miss> {
-        match self.can().delivery {
-            DeliveryClass::Native => {
-                Err(Miss::NotClaimed("a native platform has no outbox".into()))
-            }
-            _ => Ok(()),
+        match self.is_native() {
+            true => Err(Miss::NotClaimed("a native platform has no outbox".into())),
+            false => Ok(()),
         }
     }
 

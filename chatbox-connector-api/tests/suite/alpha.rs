@@ -1,24 +1,24 @@
-//! A correct adapter for the small platform: resumes by place, cannot tell what became of a lost answer. With a twist
-//! it is one that is wrong in one way.
+//! A correct adapter for the small platform: resumes by place, cannot tell what became of a lost answer unless it may
+//! ask. With a twist it is one that is wrong in one way.
 
-use crate::platform::{Draft, Failure, Heard, LIMIT, Line, Platform, Update, What};
+use crate::platform::{CAPTION, Draft, Failure, Heard, LIMIT, Line, Platform, Update, What};
 use crate::vendor::{handle, person, room};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chatbox_connector_api::conformance::{File, Room, Who};
 use chatbox_connector_api::event::{
-    Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
+    Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
 };
-use chatbox_connector_api::id::{EventId, Millis};
+use chatbox_connector_api::id::{DeliveryId, EventId, Millis};
 use chatbox_connector_api::markup::{Block, Dialect, Markup, PlainDialect, Unit, plain};
 use chatbox_connector_api::{
     AdapterContext, AdapterError, AdapterFactory, Arrival, Blobs, ByteStream, Capabilities,
     ChannelAdapter, Confirm, Cursor, DeliveryClass, ErrorKind, Fate, Identity, Inbound, Incoming,
-    Limits, Manifest, MediaSource, OutMessage, Outbound, Parts, Receipt, Result, SecretSpec,
-    Secrets, Settings, TextLimit, Verb,
+    Limits, Manifest, MediaSource, OutMessage, Outbound, Parts, Receipt, Reconcile, Result,
+    SecretSpec, Secrets, Settings, TextLimit, Verb,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ use tokio::time::{sleep, timeout};
 pub(crate) struct AlphaFactory {
     pub(crate) platform: Arc<Platform>,
     pub(crate) twist: &'static str,
+    /// Whether it leaves a note on what it sends, and asks for it when in doubt.
+    pub(crate) asks: bool,
 }
 
 #[async_trait]
@@ -62,12 +64,15 @@ impl AdapterFactory for AlphaFactory {
         let alpha = Arc::new(Alpha {
             platform: self.platform.clone(),
             twist: self.twist,
+            asks: self.asks,
             token: secrets.require("token")?.expose().to_owned(),
             blobs: context.blobs,
             memory: Arc::default(),
         });
+        let asks = self.asks && !alpha.is("never asks");
         Ok(Parts {
             media: Some(alpha.clone()),
+            reconcile: asks.then(|| alpha.clone() as Arc<dyn Reconcile>),
             ..Parts::new(alpha)
         })
     }
@@ -77,6 +82,7 @@ impl AdapterFactory for AlphaFactory {
 struct Alpha {
     platform: Arc<Platform>,
     twist: &'static str,
+    asks: bool,
     token: String,
     blobs: Arc<dyn Blobs>,
     memory: Arc<Memory>,
@@ -88,6 +94,10 @@ struct Memory {
     highest: AtomicUsize,
     sends: AtomicUsize,
     broken: AtomicBool,
+    swallows: AtomicBool,
+    heard: Mutex<BTreeMap<String, String>>,
+    spoken: Mutex<BTreeSet<String>>,
+    last_words: Mutex<Option<(Room, Draft)>>,
     last_room: Mutex<Option<Room>>,
     queue: Mutex<Vec<(Room, Draft)>>,
     fate: tokio::sync::Mutex<Option<mpsc::UnboundedReceiver<Fate>>>,
@@ -110,6 +120,12 @@ impl Alpha {
 
     /// What a failed request means.
     fn error(&self, failure: &Failure) -> AdapterError {
+        if self.is("logs its token") {
+            tracing::warn!(token = self.token, ?failure, "a request failed");
+        }
+        if matches!(failure, Failure::RateLimited(_)) {
+            self.memory.swallows.store(true, Ordering::SeqCst);
+        }
         let kind = match failure {
             Failure::Unauthorized if self.is("takes a refused credential for an outage") => {
                 ErrorKind::Unavailable
@@ -145,6 +161,7 @@ impl Alpha {
         match failure {
             Failure::RateLimited(_) if self.is("forgets how long to wait") => error,
             Failure::RateLimited(wait) if self.is("waits too short") => error.after(*wait / 2),
+            Failure::RateLimited(_) if self.is("waits not at all") => error.after(Duration::ZERO),
             Failure::RateLimited(wait) => error.after(*wait),
             _ => error,
         }
@@ -158,13 +175,24 @@ impl ChannelAdapter for Alpha {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limit = TextLimit {
-            max: LIMIT,
+        let limit = |max| TextLimit {
+            max,
             unit: Unit::Utf16,
         };
-        let mut can = Capabilities::new(DeliveryClass::Ambiguous, limit);
+        let most = match self.twist {
+            "claims a longer text than the wire's" => LIMIT + 100,
+            _ => LIMIT,
+        };
+        let class = match self.asks {
+            true => DeliveryClass::Reconcilable,
+            false => DeliveryClass::Ambiguous,
+        };
+        let mut can = Capabilities::new(class, limit(most));
         let any = Some(Limits::default());
-        can.caption = Some(limit);
+        can.caption = Some(limit(match self.twist {
+            "claims a longer caption than the wire's" => LIMIT,
+            _ => CAPTION,
+        }));
         can.reply = any;
         can.edit = any;
         can.delete = any;
@@ -173,15 +201,22 @@ impl ChannelAdapter for Alpha {
             max_count: Some(10),
             ..Limits::default()
         });
-        can.media_in = any;
+        can.media_in = can.media;
         can.typing = any;
         can.draft = Some(Limits {
             pace: Some(Duration::from_millis(50)),
             ..Limits::default()
         });
         can.heartbeat = Some(Duration::from_millis(300));
-        if self.is("answers Ok to a deletion it does not claim") {
-            can.delete = None;
+        can.answer = any;
+        can.mark_read = any;
+        match self.twist {
+            "answers Ok to a deletion it does not claim" => can.delete = None,
+            "answers Ok to a button it does not claim" => can.answer = None,
+            "answers Ok to a mark it does not claim" | "calls the unsupported invalid" => {
+                can.mark_read = None;
+            }
+            _ => {}
         }
         can
     }
@@ -206,9 +241,12 @@ impl ChannelAdapter for Alpha {
     }
 
     async fn open(&self, resume: Option<Cursor>) -> Result<Inbound> {
-        let stored = resume.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0);
+        let stored = resume
+            .and_then(|cursor| cursor.0.split('?').next()?.parse().ok())
+            .unwrap_or(0);
         let head = self.platform.head();
         let first = self.memory.highest.load(Ordering::SeqCst) == 0;
+        self.repeat_itself(first).await;
         let after = match self.twist {
             "forgets its cursor" => 0,
             "goes one too far" if stored > 0 => stored + 1,
@@ -248,6 +286,14 @@ fn failed(failure: Failure) -> Undone {
 // ---- what comes in
 
 impl Alpha {
+    /// Says its last words once more, when it listens again.
+    async fn repeat_itself(&self, first: bool) {
+        let last = self.memory.last_words.lock().expect("whole").take();
+        if let Some((room, draft)) = last.filter(|_| !first) {
+            let _ = self.platform.send(&self.token, room, draft).await;
+        }
+    }
+
     async fn lines(&self, after: usize) -> Result<Inbound> {
         let line = self.platform.listen(&self.token, Some(after)).await;
         let line = line.map_err(|failure| self.error(&failure))?;
@@ -360,6 +406,12 @@ impl Alpha {
     }
 
     async fn update(&self, update: Update, place: usize, ready: &mut VecDeque<Result<Incoming>>) {
+        if self.is("swallows an event when it is limited")
+            && update.sender != Who::US
+            && self.memory.swallows.swap(false, Ordering::SeqCst)
+        {
+            return;
+        }
         let garbage = matches!(update.what, What::Garbage);
         if garbage {
             match self.twist {
@@ -373,10 +425,13 @@ impl Alpha {
                 "loses what follows garbage" => self.memory.broken.store(true, Ordering::SeqCst),
                 _ => {}
             }
-        } else if self.memory.broken.swap(false, Ordering::SeqCst) {
+        } else if self.is("loses what follows garbage")
+            && self.memory.broken.swap(false, Ordering::SeqCst)
+        {
             return;
         }
         *self.memory.last_room.lock().expect("whole") = Some(update.room);
+        self.meddle(&update);
         let Some(event) = self.event(&update) else {
             return;
         };
@@ -389,7 +444,11 @@ impl Alpha {
         }
         let (confirm, fates) = self.confirm(&update);
         let arrival = Arrival {
-            cursor: Some(Cursor(place.to_string())),
+            cursor: Some(Cursor(match self.twist {
+                "goes back with its places" => place.saturating_sub(1).to_string(),
+                "writes its token into its place" => format!("{place}?{}", self.token),
+                _ => place.to_string(),
+            })),
             confirm: Some(confirm),
             ..Arrival::new(event)
         };
@@ -405,6 +464,11 @@ impl Alpha {
         let number = update.number;
         match self.twist {
             "tells the platform at once" => self.platform.ack(1..=number),
+            "tells the platform what it lets go of" => {
+                let letting_go = LettingGo(self.platform.clone(), number);
+                let confirm = Confirm::new(move |_| drop(letting_go));
+                return (confirm, mpsc::unbounded_channel().1);
+            }
             "tells the platform after a while" => {
                 let platform = self.platform.clone();
                 tokio::spawn(async move {
@@ -439,6 +503,21 @@ impl Alpha {
         (confirm, receiver)
     }
 
+    /// Marks and answers unasked, where that is the twist.
+    fn meddle(&self, update: &Update) {
+        let this = self.clone();
+        match &update.what {
+            What::Message(_) if self.is("marks what it hears") => {
+                self.platform.state().marks.push(update.key.clone());
+            }
+            What::Press { token, .. } if self.is("answers buttons unasked") => {
+                let press = token.clone();
+                tokio::spawn(async move { this.platform.answer(&this.token, &press, "").await });
+            }
+            _ => {}
+        }
+    }
+
     /// Does nothing more until the last message was stored.
     async fn stall(&self) {
         let Some(mut fates) = self.memory.fate.lock().await.take() else {
@@ -457,6 +536,9 @@ impl Alpha {
         let body = self.body(update)?;
         let own = update.sender == Who::US;
         let sender = match (self.twist, update.room) {
+            ("names people in groups otherwise", Room::Group(group)) if !own => {
+                format!("g{group}-{}", update.sender.0).into()
+            }
             ("takes its own words for its partner's", Room::Dm(who)) if own => person(who),
             ("takes its other devices for people", _) if own => "a-device".into(),
             ("takes the chat for the sender", room) => handle(room).as_str().into(),
@@ -484,6 +566,12 @@ impl Alpha {
         };
         let id = match self.twist {
             "names messages by when they came" => format!("n{}", update.number),
+            "names all changes of a message alike" => match &update.what {
+                What::Edit { target, .. } | What::Reaction { target, .. } => {
+                    format!("{target}-changed")
+                }
+                _ => update.key.clone(),
+            },
             "names messages at random" => chatbox_connector_api::id::code(12),
             "names messages too shortly" => format!(
                 "{}",
@@ -549,11 +637,48 @@ impl Alpha {
                 if said.files_gone && self.is("drops messages whose files are gone") {
                     return None;
                 }
+                let known = self
+                    .memory
+                    .heard
+                    .lock()
+                    .expect("whole")
+                    .insert(update.key.clone(), said.text.clone());
+                let before = self.memory.heard.lock().expect("whole");
+                let before = before
+                    .iter()
+                    .any(|(key, text)| *key != update.key && *text == said.text);
+                if before && known.is_none() && self.is("takes equal words for a repetition") {
+                    return None;
+                }
+                assert!(
+                    said.text.is_ascii() || !self.is("panics at what is not ASCII"),
+                    "the twist"
+                );
+                let files = match self.twist {
+                    "takes only the first of several files" => 1,
+                    _ => usize::MAX,
+                };
+                let files = said.files.iter().take(files);
+                let own = |name: &String| {
+                    let state = self.platform.state();
+                    state.sent.iter().any(|sent| sent.id == *name)
+                };
                 EventBody::Message(Content {
-                    text: said.text.clone(),
-                    attachments: said.files.iter().map(|file| self.pending(file)).collect(),
+                    text: match self.twist {
+                        "cuts what it receives" => said.text.chars().take(400).collect(),
+                        "joins lines that it receives" => said.text.replace('\n', " "),
+                        "loses what is beyond the basic plane" => {
+                            said.text.chars().filter(|it| *it < '\u{10000}').collect()
+                        }
+                        _ => said.text.clone(),
+                    },
+                    attachments: files.map(|file| self.pending(file)).collect(),
                     reply_to: match self.twist {
                         "does not see what a reply answers" => None,
+                        "does not know its own words" => {
+                            let other = said.reply_to.clone().filter(|name| !own(name));
+                            other.map(EventId::new)
+                        }
                         "takes a reply for one to itself" if said.reply_to.is_some() => {
                             Some(EventId::new(update.key.clone()))
                         }
@@ -579,6 +704,14 @@ impl Alpha {
                 target: target_of(target, "takes a reaction for one to the newest"),
                 emoji: vec![emoji.clone()],
             },
+            What::Press { button, .. } if self.is("takes a button for a message") => {
+                EventBody::Message(Content::text(button))
+            }
+            What::Press { button, token } => EventBody::Action(Action {
+                name: button.clone(),
+                argument: String::new(),
+                token: (!self.is("forgets where answers go")).then(|| token.clone()),
+            }),
             What::Garbage => EventBody::Unsupported {
                 what: "garbage".to_owned(),
             },
@@ -596,7 +729,10 @@ impl Alpha {
             mime: file.mime.clone(),
             size: None,
             media: Media::Pending {
-                source: String::from_utf8_lossy(&file.bytes).into_owned(),
+                source: match (self.twist, String::from_utf8_lossy(&file.bytes)) {
+                    ("writes its token into where files are", at) => format!("{}/{at}", self.token),
+                    (_, at) => at.into_owned(),
+                },
             },
         }
     }
@@ -605,7 +741,12 @@ impl Alpha {
 #[async_trait]
 impl MediaSource for Alpha {
     async fn fetch(&self, source: &str) -> Result<ByteStream> {
+        let source = source.rsplit('/').next().unwrap_or(source);
         let fetched = self.platform.fetch(&self.token, source).await;
+        if fetched.is_err() && self.is("prints its token when a file does not come") {
+            let why = format!("GET /{}/{source} failed", self.token);
+            return Err(AdapterError::new(ErrorKind::NotFound, why));
+        }
         if fetched.is_err() && self.is("waits for ever for a file that is gone") {
             std::future::pending::<()>().await;
         }
@@ -639,7 +780,13 @@ impl Alpha {
         let nowhere = || failed(Failure::NotFound);
         let room = room(&out.chat).ok_or_else(nowhere)?;
         match &out.verb {
-            Verb::Send(message) => self.say(room, message).await.map(Some),
+            Verb::Send(message) => self.say(room, out.id, message).await.map(Some),
+            Verb::Answer { token, text } if self.capabilities().answer.is_some() => {
+                self.answer(token, text).await
+            }
+            Verb::MarkRead { target } if self.capabilities().mark_read.is_some() => {
+                self.mark(target).await
+            }
             Verb::Edit { target, message } => self.edit(room, target, message).await,
             Verb::Delete { target } => self.delete(target).await,
             Verb::React { target, emoji } => self.react(target, emoji).await,
@@ -663,6 +810,31 @@ impl Alpha {
     }
 
     fn text(&self, markup: &Markup) -> String {
+        if let Some(change) = self.changes_code() {
+            let mut markup = markup.clone();
+            for block in &mut markup.0 {
+                if let Block::Code { text, .. } = block {
+                    *text = change(text);
+                }
+            }
+            return plain(&markup);
+        }
+        let drops: Option<fn(&Block) -> bool> = match self.twist {
+            "drops lists" => Some(|block| matches!(block, Block::List { .. })),
+            "drops quotes" => Some(|block| matches!(block, Block::Quote(_))),
+            "drops tables" => Some(|block| matches!(block, Block::Table { .. })),
+            "drops headings" => Some(|block| matches!(block, Block::Heading { .. })),
+            _ => None,
+        };
+        if let Some(drops) = drops {
+            let blocks = markup.0.iter().filter(|block| !drops(block));
+            return plain(&Markup(blocks.cloned().collect()));
+        }
+        match self.twist {
+            "runs paragraphs together" => return plain(markup).replace('\n', ""),
+            "takes words for markup" => return plain(markup).replace(['_', '*'], ""),
+            _ => {}
+        }
         if self.is("drops code") {
             let blocks = markup
                 .0
@@ -673,6 +845,21 @@ impl Alpha {
         plain(markup)
     }
 
+    fn changes_code(&self) -> Option<fn(&str) -> String> {
+        match self.twist {
+            "joins the lines of code" => Some(|code| code.replace('\n', " ")),
+            "takes the indentation from code" => Some(|code| {
+                let lines: Vec<_> = code.lines().map(str::trim_start).collect();
+                lines.join("\n")
+            }),
+            "takes empty lines from code" => Some(|code| {
+                let lines: Vec<_> = code.lines().filter(|line| !line.is_empty()).collect();
+                lines.join("\n")
+            }),
+            _ => None,
+        }
+    }
+
     async fn draft(&self, message: &OutMessage) -> std::result::Result<Draft, Undone> {
         let mut files = Vec::new();
         for attachment in &message.attachments {
@@ -680,6 +867,9 @@ impl Alpha {
         }
         if self.is("reverses files") {
             files.reverse();
+        }
+        if self.is("drops the second file") {
+            files.truncate(1);
         }
         let mut text = self.text(&message.markup);
         if self.is("cuts long texts") {
@@ -706,8 +896,9 @@ impl Alpha {
                 "replies to the first" => reply_to.map(|_| "m1".to_owned()),
                 _ => reply_to,
             },
-            preview: self.is("leaves previews on"),
-            key: None,
+            preview: self.is("leaves previews on")
+                || self.is("leaves previews on in replies") && message.reply_to.is_some(),
+            ..Draft::default()
         })
     }
 
@@ -720,7 +911,8 @@ impl Alpha {
         };
         let (_, bytes) = self.blobs.open(id).await.map_err(|error| gone(&error))?;
         let pieces: Vec<Bytes> = bytes.try_collect().await.map_err(|error| gone(&error))?;
-        let lost = self.is("loses the names of files");
+        let lost = self.is("loses the names of files")
+            || self.is("loses names that are not ASCII") && !attachment.name.is_ascii();
         Ok(File {
             name: if lost {
                 "file".to_owned()
@@ -732,8 +924,33 @@ impl Alpha {
         })
     }
 
-    async fn say(&self, room: Room, message: &OutMessage) -> std::result::Result<String, Undone> {
-        let draft = self.draft(message).await?;
+    async fn say(
+        &self,
+        room: Room,
+        id: Option<DeliveryId>,
+        message: &OutMessage,
+    ) -> std::result::Result<String, Undone> {
+        let mut draft = self.draft(message).await?;
+        draft.note = id.filter(|_| self.asks).map(|id| id.0);
+        if self.is("says its last words again after a cut") {
+            *self.memory.last_words.lock().expect("whole") = Some((room, draft.clone()));
+        }
+        let spoken = &self.memory.spoken;
+        if !spoken.lock().expect("whole").insert(draft.text.clone())
+            && self.is("says nothing twice")
+        {
+            return Ok("said before".to_owned());
+        }
+        if self.is("cuts where it likes")
+            && let Some(at) = draft.text.find('\u{200D}')
+        {
+            let rest = Draft {
+                text: draft.text.split_off(at),
+                ..Draft::default()
+            };
+            self.post(room, draft).await?;
+            return self.post(room, rest).await;
+        }
         if self.is("breaks after a failed draft")
             && self.memory.broken.swap(false, Ordering::SeqCst)
         {
@@ -744,6 +961,7 @@ impl Alpha {
                 self.memory.last_room.lock().expect("whole").unwrap_or(room)
             }
             "answers everybody in one chat" => Room::Dm(Who(1)),
+            "answers every group in the first" if matches!(room, Room::Group(_)) => Room::Group(1),
             _ => room,
         };
         if ["sends in its own time", "sends when it likes"].contains(&self.twist) {
@@ -780,6 +998,13 @@ impl Alpha {
     async fn post(&self, room: Room, draft: Draft) -> std::result::Result<String, Undone> {
         let sent = self.platform.send(&self.token, room, draft.clone()).await;
         match (self.twist, &sent) {
+            ("waits for ever for an answer", Err(Failure::Lost)) => std::future::pending().await,
+            ("asks until it is answered", Err(Failure::Lost)) => loop {
+                let again = self.platform.send(&self.token, room, draft.clone()).await;
+                if again != Err(Failure::Lost) {
+                    return again.map_err(failed);
+                }
+            },
             ("waits out a limit by itself", Err(Failure::RateLimited(wait))) => {
                 sleep(*wait).await;
                 self.platform
@@ -854,6 +1079,16 @@ impl Alpha {
             .platform
             .edit(&self.token, &target, draft.text, preview)
             .await;
+        match (self.twist, &edited) {
+            ("takes a refused change for done", Err(Failure::Refused))
+            | ("takes a limited change for done", Err(Failure::RateLimited(_))) => {
+                return Ok(Some(target));
+            }
+            ("gives up a change", Err(Failure::RateLimited(_) | Failure::Unreachable)) => {
+                return Err(failed(Failure::Refused));
+            }
+            _ => {}
+        }
         edited.map(|()| Some(target)).map_err(failed)
     }
 
@@ -890,11 +1125,54 @@ impl Alpha {
         reacted.map(|()| None).map_err(failed)
     }
 
+    async fn answer(&self, press: &str, text: &str) -> std::result::Result<Option<String>, Undone> {
+        let newest = || format!("p{}", self.platform.state().presses.len() - 1);
+        let (press, text) = match self.twist {
+            "answers no button" => return Ok(None),
+            "answers the newest button" => (newest(), text),
+            "answers buttons without words" => (press.to_owned(), ""),
+            "answers buttons late" => {
+                let (this, press, text) = (self.clone(), press.to_owned(), text.to_owned());
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(5)).await;
+                    this.platform.answer(&this.token, &press, &text).await
+                });
+                return Ok(None);
+            }
+            "answers every button twice" => {
+                let _ = self.platform.answer(&self.token, press, text).await;
+                (press.to_owned(), text)
+            }
+            _ => (press.to_owned(), text),
+        };
+        let answered = self.platform.answer(&self.token, &press, text).await;
+        answered.map(|()| None).map_err(failed)
+    }
+
+    async fn mark(&self, target: &EventId) -> std::result::Result<Option<String>, Undone> {
+        let newest = || {
+            let state = self.platform.state();
+            let newest = state.updates.last();
+            newest.map_or_else(String::new, |update| update.key.clone())
+        };
+        let target = match self.twist {
+            "marks nothing" => return Ok(None),
+            "marks the newest" => newest(),
+            _ => target.as_str().to_owned(),
+        };
+        let marked = self.platform.mark(&self.token, &target).await;
+        marked.map(|()| None).map_err(failed)
+    }
+
     async fn show(
         &self,
         room: Room,
         draft: Option<String>,
     ) -> std::result::Result<Option<String>, Undone> {
+        let room = match self.twist {
+            "shows that it writes to somebody else" => Room::Dm(Who(2)),
+            _ => room,
+        };
         let says = match (self.twist, &draft) {
             ("says its drafts", Some(text)) => Some(text.clone()),
             ("says that it is writing", None) => Some("…".to_owned()),
@@ -903,7 +1181,7 @@ impl Alpha {
                 let odd = Some("thinking about it".to_owned());
                 return self
                     .platform
-                    .show(&self.token, odd)
+                    .show(&self.token, room, odd)
                     .await
                     .map(|()| None)
                     .map_err(failed);
@@ -922,7 +1200,7 @@ impl Alpha {
                 .map(Some)
                 .map_err(failed);
         }
-        let shown = self.platform.show(&self.token, draft.clone()).await;
+        let shown = self.platform.show(&self.token, room, draft.clone()).await;
         if shown.is_err() {
             self.memory.broken.store(true, Ordering::SeqCst);
             if self.is("says what it cannot show") {
@@ -934,5 +1212,43 @@ impl Alpha {
             }
         }
         shown.map(|()| None).map_err(failed)
+    }
+}
+
+// ---- what became of it
+
+/// Tells the platform that a message is safe as soon as nobody holds it any more.
+struct LettingGo(Arc<Platform>, usize);
+
+impl Drop for LettingGo {
+    fn drop(&mut self) {
+        self.0.ack(1..=self.1);
+    }
+}
+
+#[async_trait]
+impl Reconcile for Alpha {
+    async fn look_up(&self, out: &Outbound) -> Result<Option<Receipt>> {
+        let note = out.id.map_or(0, |id| id.0);
+        let found = self.platform.find_note(&self.token, note).await;
+        let found = found.map_err(|failure| self.error(&failure))?;
+        let first = || {
+            let state = self.platform.state();
+            state.sent.first().map(|sent| sent.id.clone())
+        };
+        let found = match self.twist {
+            "says that nothing arrived" => None,
+            "says that everything arrived" => Some(found.unwrap_or_default()),
+            "finds the first message" => found.and_then(|_| first()),
+            "cannot say what arrived" => {
+                return Err(AdapterError::new(ErrorKind::Unavailable, "who knows?"));
+            }
+            _ => found,
+        };
+        let nameless = self.is("finds a message without its name");
+        Ok(found.map(|name| Receipt {
+            message: (!nameless).then(|| EventId::new(name)),
+            degraded: None,
+        }))
     }
 }

@@ -61,7 +61,7 @@ impl fmt::Debug for Beta {
     }
 }
 
-fn error(failure: &Failure) -> AdapterError {
+pub(crate) fn error(failure: &Failure) -> AdapterError {
     let (kind, wait) = match failure {
         Failure::Unauthorized => (ErrorKind::Unauthorized, None),
         Failure::RateLimited(wait) => (ErrorKind::RateLimited, Some(*wait)),
@@ -141,7 +141,7 @@ impl ChannelAdapter for Beta {
     }
 }
 
-fn arrival(platform: &Arc<Platform>, update: Update) -> Arrival {
+pub(crate) fn arrival(platform: &Arc<Platform>, update: Update) -> Arrival {
     let (platform, number) = (platform.clone(), update.number);
     let confirm = Confirm::new(move |_| platform.ack([number]));
     Arrival {
@@ -153,7 +153,13 @@ fn arrival(platform: &Arc<Platform>, update: Update) -> Arrival {
 fn event(update: Update) -> Event {
     let group = matches!(update.room, Room::Group(_));
     let (body, meant) = match update.what {
-        What::Message(said) => (EventBody::Message(Content::text(said.text)), said.addressed),
+        What::Message(said) => {
+            let content = Content {
+                reply_to: said.reply_to.map(EventId::new),
+                ..Content::text(said.text)
+            };
+            (EventBody::Message(content), said.addressed)
+        }
         _ => {
             let what = "not a message".to_owned();
             (EventBody::Unsupported { what }, false)

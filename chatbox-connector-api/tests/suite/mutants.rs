@@ -1,11 +1,14 @@
 //! Adapters that are wrong in one way, and the rule that must see it.
 
-use crate::alpha;
-use chatbox_connector_api::conformance::{self, Outcome};
+use crate::{alpha, asking, gamma};
+use chatbox_connector_api::conformance::{self, Outcome, Vendor};
 use futures_util::{StreamExt, stream};
 
-/// A rule, and the faults it must see.
-const MUTANTS: &[(&str, &[&str])] = &[
+/// Rules, each with the faults it must see.
+type Table = &'static [(&'static str, &'static [&'static str])];
+
+/// Faults of the adapter that can do everything.
+const MUTANTS: Table = &[
     (
         "probe",
         &[
@@ -22,11 +25,17 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "says everything twice",
             "dates messages in seconds",
             "thinks that nothing is meant for it",
+            "panics at what is not ASCII",
+            "loses what is beyond the basic plane",
         ],
     ),
     (
         "order-in",
-        &["hands on the newest first", "swaps neighbours"],
+        &[
+            "hands on the newest first",
+            "swaps neighbours",
+            "takes equal words for a repetition",
+        ],
     ),
     (
         "own-echo",
@@ -61,7 +70,11 @@ const MUTANTS: &[(&str, &[&str])] = &[
     ),
     (
         "failed-commit",
-        &["keeps a place of its own", "begins with what is new"],
+        &[
+            "keeps a place of its own",
+            "begins with what is new",
+            "tells the platform what it lets go of",
+        ],
     ),
     (
         "resumes",
@@ -70,6 +83,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "goes one too far",
             "goes one back",
             "begins with what is new",
+            "goes back with its places",
         ],
     ),
     (
@@ -85,11 +99,16 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "answers in the chat that spoke last",
             "answers everybody in one chat",
             "answers elsewhere as well",
+            "answers every group in the first",
         ],
     ),
     (
         "order-out",
-        &["sends in its own time", "sends when it likes"],
+        &[
+            "sends in its own time",
+            "sends when it likes",
+            "says nothing twice",
+        ],
     ),
     (
         "long-text",
@@ -97,6 +116,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "cuts long texts",
             "drops code",
             "counts characters where the platform counts units",
+            "cuts where it likes",
+            "claims a longer text than the wire's",
         ],
     ),
     (
@@ -114,6 +135,10 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "prints its token",
             "prints its token in errors",
             "prints its token in the cause of errors",
+            "logs its token",
+            "writes its token into its place",
+            "writes its token into where files are",
+            "prints its token when a file does not come",
         ],
     ),
     (
@@ -124,6 +149,8 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "waits too short",
             "waits out a limit by itself",
             "takes a limit for success",
+            "swallows an event when it is limited",
+            "waits not at all",
         ],
     ),
     (
@@ -167,6 +194,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "does not notice a cut",
             "begins with what is new after a loss",
+            "says its last words again after a cut",
         ],
     ),
     (
@@ -200,6 +228,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "does not see what a reply answers",
             "takes a reply for one to itself",
+            "does not know its own words",
         ],
     ),
     (
@@ -220,6 +249,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "takes an edit for a message",
             "takes an edit for one of the newest",
+            "names all changes of a message alike",
         ],
     ),
     (
@@ -234,6 +264,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
         &[
             "takes a reaction for a message",
             "takes a reaction for one to the newest",
+            "names all changes of a message alike",
         ],
     ),
     (
@@ -243,6 +274,9 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "cuts files",
             "loses the names of files",
             "reverses files",
+            "drops the second file",
+            "claims a longer caption than the wire's",
+            "loses names that are not ASCII",
         ],
     ),
     (
@@ -251,6 +285,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "corrupts files it receives",
             "cuts files it receives",
             "loses the names of files it receives",
+            "takes only the first of several files",
         ],
     ),
     (
@@ -262,16 +297,32 @@ const MUTANTS: &[(&str, &[&str])] = &[
     ),
     (
         "drafts",
-        &["says its drafts", "shows nothing", "shows something else"],
+        &[
+            "says its drafts",
+            "shows nothing",
+            "shows something else",
+            "shows that it writes to somebody else",
+        ],
     ),
     (
         "shows-fail",
         &["breaks after a failed draft", "says what it cannot show"],
     ),
-    ("typing", &["shows nothing", "says that it is writing"]),
+    (
+        "typing",
+        &[
+            "shows nothing",
+            "says that it is writing",
+            "shows that it writes to somebody else",
+        ],
+    ),
     (
         "previews",
-        &["leaves previews on", "leaves previews on in edits"],
+        &[
+            "leaves previews on",
+            "leaves previews on in edits",
+            "leaves previews on in replies",
+        ],
     ),
     (
         "mentions",
@@ -279,6 +330,7 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "thinks that everything is meant for it",
             "hears no mention",
             "takes a group for two",
+            "names people in groups otherwise",
         ],
     ),
     (
@@ -299,31 +351,146 @@ const MUTANTS: &[(&str, &[&str])] = &[
             "listens on after it was stopped",
         ],
     ),
+    (
+        "code",
+        &[
+            "joins the lines of code",
+            "takes the indentation from code",
+            "takes empty lines from code",
+            "drops code",
+        ],
+    ),
+    (
+        "hanging",
+        &["waits for ever for an answer", "asks until it is answered"],
+    ),
+    (
+        "answer",
+        &[
+            "answers no button",
+            "answers every button twice",
+            "answers buttons late",
+            "answers buttons unasked",
+            "takes a button for a message",
+            "forgets where answers go",
+        ],
+    ),
+    (
+        "answer-words",
+        &[
+            "answers the newest button",
+            "answers buttons without words",
+            "answers buttons unasked",
+            "answers no button",
+        ],
+    ),
+    (
+        "mark-read",
+        &["marks nothing", "marks the newest", "marks what it hears"],
+    ),
+    (
+        "whole",
+        &["cuts what it receives", "joins lines that it receives"],
+    ),
+    (
+        "markup",
+        &[
+            "drops lists",
+            "drops quotes",
+            "drops tables",
+            "drops headings",
+            "runs paragraphs together",
+            "takes words for markup",
+        ],
+    ),
+    (
+        "edit-fails",
+        &[
+            "takes a refused change for done",
+            "takes a limited change for done",
+            "gives up a change",
+        ],
+    ),
 ];
+
+/// Faults of the adapter that can ask what became of a message.
+const ASKING: Table = &[
+    (
+        "cut-after-accept",
+        &[
+            "says that nothing arrived",
+            "cannot say what arrived",
+            "never asks",
+            "resends when the answer is lost",
+        ],
+    ),
+    (
+        "server-error",
+        &["says that everything arrived", "never asks"],
+    ),
+    (
+        "found-again",
+        &[
+            "finds the first message",
+            "finds a message without its name",
+        ],
+    ),
+];
+
+/// Faults of the adapter of people's windows.
+const NATIVE: Table = &[
+    ("probe", &["is somebody else each time"]),
+    ("commit-first", &["acknowledges at once"]),
+    ("failed-commit", &["acknowledges at once"]),
+    (
+        "catches-up",
+        &[
+            "shows only what is new",
+            "shows everything again",
+            "skips a line after a pause",
+            "shows what was missed newest first",
+        ],
+    ),
+    (
+        "own-chat",
+        &["shows everybody everything", "takes all windows for one"],
+    ),
+    ("origin", &["shows everybody everything"]),
+    ("edit", &["shows no changes"]),
+    ("delete", &["shows no deletions"]),
+];
+
+/// Makes a world whose adapter has a fault.
+type Make = fn(&'static str) -> Box<dyn Vendor>;
+
+/// Every rule, fault, and the adapter that has it.
+fn planted() -> impl Iterator<Item = (&'static str, &'static str, Make)> {
+    let tables: [(Table, Make); 3] = [(MUTANTS, alpha), (ASKING, asking), (NATIVE, gamma)];
+    tables.into_iter().flat_map(|(table, make)| {
+        let rows = table.iter();
+        rows.flat_map(move |(rule, twists)| twists.iter().map(move |twist| (*rule, *twist, make)))
+    })
+}
 
 #[test]
 fn every_rule_has_two_mutants() {
     for (id, _, _) in conformance::rules() {
-        let planted = MUTANTS.iter().find(|(rule, _)| *rule == id);
-        let count = planted.map_or(0, |(_, twists)| twists.len());
+        let count = planted().filter(|(rule, _, _)| *rule == id).count();
         assert!(count >= 2, "the rule `{id}` has {count} mutants");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutant_is_seen() {
-    let pairs = MUTANTS
-        .iter()
-        .flat_map(|(rule, twists)| twists.iter().map(|twist| (*rule, *twist)));
     let only = std::env::var("MUTANT").unwrap_or_default();
-    let judged =
-        stream::iter(pairs.filter(|(rule, twist)| rule.contains(&only) || twist.contains(&only)))
-            .map(|(rule, twist)| async move {
-                let report = conformance::run_only(|| alpha(twist), &[rule]).await;
-                let outcome = report.outcome(rule).cloned();
-                (rule, twist, outcome.expect("the rule was run"))
-            })
-            .buffered(24);
+    let chosen = planted().filter(|(rule, twist, _)| rule.contains(&only) || twist.contains(&only));
+    let judged = stream::iter(chosen)
+        .map(|(rule, twist, make)| async move {
+            let report = conformance::run_only(|| make(twist), &[rule]).await;
+            let outcome = report.outcome(rule).cloned();
+            (rule, twist, outcome.expect("the rule was run"))
+        })
+        .buffered(24);
     let judged: Vec<_> = judged.collect().await;
     let mut unseen = Vec::new();
     for (rule, twist, outcome) in judged {

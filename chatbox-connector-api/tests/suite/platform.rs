@@ -1,7 +1,10 @@
-//! A small chat platform in memory: the other side of both adapters. It knows nothing of chatbox but the names that
+//! A small chat platform in memory: the other side of every adapter here. It knows nothing of chatbox but the names that
 //! the suite gives to people and rooms.
 
-use chatbox_connector_api::conformance::{Fault, File, Room, Said, Sent, Shown, Who, Wire};
+use chatbox_connector_api::conformance::{
+    Fault, File, Pressed, Room, Said, Sent, Shown, Who, Wire,
+};
+use chatbox_connector_api::id::Seq;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -10,6 +13,8 @@ use tokio::time::{sleep, timeout};
 
 /// The longest text, in UTF-16 units.
 pub(crate) const LIMIT: usize = 4096;
+/// The longest text beside files, in UTF-16 units.
+pub(crate) const CAPTION: usize = 1024;
 /// How often an idle line shows life.
 const BEAT: Duration = Duration::from_millis(100);
 /// How long a client waits for an answer that does not come.
@@ -35,6 +40,7 @@ pub(crate) enum What {
     Edit { target: String, text: String },
     Delete { target: String },
     Reaction { target: String, emoji: String },
+    Press { button: String, token: String },
     Garbage,
 }
 
@@ -64,7 +70,10 @@ pub(crate) struct Draft {
     pub(crate) files: Vec<File>,
     pub(crate) reply_to: Option<String>,
     pub(crate) preview: bool,
+    /// A repetition of this key is answered with what it became the first time.
     pub(crate) key: Option<i64>,
+    /// A note by which the message can be looked up, and nothing else.
+    pub(crate) note: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -78,13 +87,18 @@ pub(crate) struct State {
     pub(crate) updates: Vec<Update>,
     pub(crate) acked: BTreeSet<usize>,
     pub(crate) sent: Vec<Sent>,
-    pub(crate) shown: Shown,
+    pub(crate) shown: BTreeMap<Room, Shown>,
+    pub(crate) presses: Vec<Pressed>,
+    pub(crate) marks: Vec<String>,
+    /// People's windows of a native platform: how far each has shown its chat.
+    pub(crate) windows: BTreeMap<Room, Seq>,
     pub(crate) shows_fail: bool,
     pub(crate) faults: VecDeque<Fault>,
     pub(crate) reactions: BTreeMap<String, Vec<String>>,
     pub(crate) lines: usize,
     files: HashMap<String, File>,
     keys: HashMap<i64, String>,
+    notes: HashMap<i64, String>,
     names: usize,
     wire: Wire,
     epoch: u64,
@@ -98,13 +112,17 @@ impl Platform {
                 updates: Vec::new(),
                 acked: BTreeSet::new(),
                 sent: Vec::new(),
-                shown: Shown::default(),
+                shown: BTreeMap::new(),
+                presses: Vec::new(),
+                marks: Vec::new(),
+                windows: BTreeMap::new(),
                 shows_fail: false,
                 faults: VecDeque::new(),
                 reactions: BTreeMap::new(),
                 lines: 0,
                 files: HashMap::new(),
                 keys: HashMap::new(),
+                notes: HashMap::new(),
                 names: 0,
                 wire: Wire::Up,
                 epoch: 0,
@@ -161,6 +179,18 @@ impl Platform {
         }
         drop(state);
         self.happens(said.room, said.sender, None, What::Message(said))
+    }
+
+    pub(crate) fn press(&self, room: Room, who: Who, button: &str) {
+        let button = button.to_owned();
+        let mut state = self.state();
+        let token = format!("p{}", state.presses.len());
+        state.presses.push(Pressed {
+            button: button.clone(),
+            answers: Vec::new(),
+        });
+        drop(state);
+        self.happens(room, who, None, What::Press { button, token });
     }
 
     pub(crate) fn again(&self, key: &str) {
@@ -321,17 +351,57 @@ impl Platform {
         .await
     }
 
-    pub(crate) async fn show(&self, token: &str, draft: Option<String>) -> Result<(), Failure> {
+    pub(crate) async fn show(
+        &self,
+        token: &str,
+        room: Room,
+        draft: Option<String>,
+    ) -> Result<(), Failure> {
         self.request(token).await?;
         let mut state = self.state();
         if state.shows_fail {
             return Err(Failure::ServerError);
         }
+        let shown = state.shown.entry(room).or_default();
         match draft {
-            Some(draft) => state.shown.drafts.push(draft),
-            None => state.shown.typing += 1,
+            Some(draft) => shown.drafts.push(draft),
+            None => shown.typing += 1,
         }
         Ok(())
+    }
+
+    pub(crate) async fn answer(&self, token: &str, press: &str, text: &str) -> Result<(), Failure> {
+        self.request(token).await?;
+        let nth = press.strip_prefix('p').and_then(|nth| nth.parse().ok());
+        let nth: usize = nth.ok_or(Failure::NotFound)?;
+        let mut state = self.state();
+        let pressed = state.presses.get_mut(nth).ok_or(Failure::NotFound)?;
+        pressed.answers.push(text.to_owned());
+        Ok(())
+    }
+
+    pub(crate) async fn mark(&self, token: &str, name: &str) -> Result<(), Failure> {
+        self.request(token).await?;
+        self.state().marks.push(name.to_owned());
+        Ok(())
+    }
+
+    /// The message with this note, if there is one.
+    pub(crate) async fn find_note(
+        &self,
+        token: &str,
+        note: i64,
+    ) -> Result<Option<String>, Failure> {
+        self.request(token).await?;
+        Ok(self.state().notes.get(&note).cloned())
+    }
+
+    /// Changes people's windows, unless they are closed.
+    pub(crate) fn windows(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        if state.wire == Wire::Up {
+            change(&mut state);
+        }
     }
 
     pub(crate) async fn fetch(&self, token: &str, address: &str) -> Result<File, Failure> {
@@ -351,7 +421,12 @@ impl State {
     }
 
     fn post(&mut self, room: Room, draft: Draft) -> Result<String, Failure> {
-        if draft.text.encode_utf16().count() > LIMIT {
+        let most = if draft.files.is_empty() {
+            LIMIT
+        } else {
+            CAPTION
+        };
+        if draft.text.encode_utf16().count() > most {
             return Err(Failure::Refused);
         }
         if let Some(known) = draft.key.and_then(|key| self.keys.get(&key)) {
@@ -365,6 +440,9 @@ impl State {
         self.sent.push(sent);
         if let Some(key) = draft.key {
             self.keys.insert(key, name.clone());
+        }
+        if let Some(note) = draft.note {
+            self.notes.insert(note, name.clone());
         }
         Ok(name)
     }

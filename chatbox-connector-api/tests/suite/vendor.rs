@@ -2,7 +2,9 @@
 
 use crate::platform::{Platform, TOKEN, What};
 use async_trait::async_trait;
-use chatbox_connector_api::conformance::{Did, Fault, Room, Said, Sent, Shown, Vendor, Who, Wire};
+use chatbox_connector_api::conformance::{
+    Did, Fault, Pressed, Room, Said, Sent, Shown, Vendor, Who, Wire,
+};
 use chatbox_connector_api::id::{ExternalId, Handle};
 use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{AdapterFactory, Secrets, Settings};
@@ -14,6 +16,8 @@ pub(crate) struct Small {
     pub(crate) factory: Arc<dyn AdapterFactory>,
     /// Whether this adapter's half of the platform has changes and reactions of people.
     pub(crate) rich: bool,
+    /// Whether it needs a token.
+    pub(crate) secret: bool,
 }
 
 pub(crate) fn token(value: &str) -> Secrets {
@@ -70,11 +74,14 @@ impl Vendor for Small {
     }
 
     fn secrets(&self) -> Secrets {
-        token(TOKEN)
+        match self.secret {
+            true => token(TOKEN),
+            false => Secrets::default(),
+        }
     }
 
     fn wrong_secrets(&self) -> Option<Secrets> {
-        Some(token("wrong-token-1c9e"))
+        self.secret.then(|| token("wrong-token-1c9e"))
     }
 
     fn person(&self, who: Who) -> ExternalId {
@@ -137,8 +144,35 @@ impl Vendor for Small {
             .unwrap_or_default()
     }
 
+    async fn press(&self, room: Room, who: Who, button: &str) -> Did {
+        if self.rich {
+            self.platform.press(room, who, button);
+            Did::Done
+        } else {
+            Did::NotOffered
+        }
+    }
+
+    async fn presses(&self) -> Vec<Pressed> {
+        self.platform.state().presses.clone()
+    }
+
+    async fn marks(&self) -> Option<Vec<String>> {
+        Some(self.platform.state().marks.clone())
+    }
+
     async fn shown(&self) -> Shown {
-        self.platform.state().shown.clone()
+        let mut all = Shown::default();
+        for shown in self.platform.state().shown.values() {
+            all.typing += shown.typing;
+            all.drafts.extend(shown.drafts.clone());
+        }
+        all
+    }
+
+    async fn shown_in(&self, room: Room) -> Option<Shown> {
+        let shown = self.platform.state().shown.get(&room).cloned();
+        Some(shown.unwrap_or_default())
     }
 
     async fn fail_next(&self, fault: Fault) -> Did {

@@ -1,9 +1,9 @@
 //! When a send goes wrong.
 
 use super::inbound::{ANA, ana};
-use super::{Checked, ensure, same};
+use super::{Checked, claimed, ensure, same};
 use crate::conformance::mirror::Mood;
-use crate::conformance::vendor::Fault;
+use crate::conformance::vendor::{Fault, Wire};
 use crate::conformance::world::{Bench, Heard, Setup, World, done};
 use crate::event::Content;
 use crate::id::DeliveryId;
@@ -62,6 +62,9 @@ pub(super) async fn rate_limited(bench: &Bench<'_>) -> Checked {
     )?;
     let first = world.tell(&heard.chat, Content::text("first")).await?;
     let second = world.tell(&heard.chat, Content::text("second")).await?;
+    let limited = async || (!world.tap.sends().is_empty()).then_some(());
+    world.until("something is sent", limited).await?;
+    world.hear(ana("I am still here")).await?;
     for said in [&first, &second] {
         let delivery = world.settled(said.seq).await?;
         same(
@@ -114,6 +117,57 @@ pub(super) async fn cut_after_accept(bench: &Bench<'_>) -> Checked {
     if expected == DeliveryState::Unknown {
         same("how often it was sent", &world.tap.sends().len(), &1)?;
     }
+    goes_on(&world, &heard).await
+}
+
+/// What was found on the platform goes by the name it was found with.
+pub(super) async fn found_again(bench: &Bench<'_>) -> Checked {
+    let (world, heard) = ready(bench).await?;
+    claimed(world.can().edit, "editing")?;
+    if world.can().delivery == DeliveryClass::Ambiguous {
+        let what = "knowing what became of a send in doubt";
+        return Err(super::Miss::NotClaimed(what.to_owned()));
+    }
+    world
+        .tell(&heard.chat, Content::text("something else"))
+        .await?;
+    world.sees(ANA, "something else").await?;
+    let delivery = send_into(&world, &heard, Fault::CutAfterAccept, "in doubt").await?;
+    same("the delivery", &delivery.state, &DeliveryState::Delivered)?;
+    let (target, content) = (delivery.seq, Content::text("certain"));
+    world
+        .act(&heard.chat, chatbox_core::Say::Edit { target, content })
+        .await?;
+    world.sees(ANA, "certain").await?;
+    let sent = world.sent(ANA).await.into_iter();
+    let texts: Vec<String> = sent.map(|sent| sent.text).collect();
+    let expected = ["something else", "certain"].map(str::to_owned).to_vec();
+    same("what people read", &texts, &expected)
+}
+
+pub(super) async fn hanging(bench: &Bench<'_>) -> Checked {
+    let (mut world, heard) = ready(bench).await?;
+    done(world.vendor.wire(Wire::Silent).await, "a dead connection")?;
+    let said = world.tell(&heard.chat, Content::text("anybody?")).await?;
+    // Long enough for the send to have begun.
+    sleep(Duration::from_millis(100)).await;
+    world.stop().await?;
+    done(world.vendor.wire(Wire::Up).await, "the end of a silence")?;
+    world.start().await?;
+    let delivery = world.settled(said.seq).await?;
+    let arrived = count(&world, "anybody?").await;
+    let fits = match delivery.state {
+        DeliveryState::Delivered => arrived == 1,
+        // A platform that can be asked did not answer that either.
+        DeliveryState::Unknown => world.can().delivery != DeliveryClass::Idempotent,
+        _ => false,
+    };
+    ensure(fits, || {
+        format!(
+            "the delivery is {:?} and arrived {arrived} times",
+            delivery.state
+        )
+    })?;
     goes_on(&world, &heard).await
 }
 

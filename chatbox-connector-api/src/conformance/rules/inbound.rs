@@ -6,6 +6,7 @@ use crate::conformance::mirror::Mood;
 use crate::conformance::vendor::{Room, Said, Who};
 use crate::conformance::world::{Bench, Setup, done};
 use crate::event::{ChatKind, Event};
+use crate::markup::{parse, plain};
 use std::time::{Duration, SystemTime};
 
 /// The one-to-one chat of person 1, which most rules use.
@@ -19,14 +20,16 @@ pub(super) fn ana(text: &str) -> Said {
 pub(super) async fn probe(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
     let adapter = world.adapter();
+    let mut own = None;
     for _ in 0..2 {
         let identity = adapter.probe().await;
         let identity = identity.map_err(Miss::because("the credential is not taken"))?;
-        same(
-            "our own identifier",
-            &identity.id,
-            &world.vendor.person(Who::US),
-        )?;
+        // A native platform has no account: what it is called is the adapter's own affair, as long as it stays so.
+        let expected = match world.is_native() {
+            true => own.get_or_insert(identity.id.clone()).clone(),
+            false => world.vendor.person(Who::US),
+        };
+        same("our own identifier", &identity.id, &expected)?;
     }
     let Some(wrong) = world.vendor.wrong_secrets() else {
         return Ok(());
@@ -46,6 +49,8 @@ pub(super) async fn arrives(bench: &Bench<'_>) -> Checked {
     let rooms = [
         (ANA, Who(1), "good morning"),
         (Room::Dm(Who(2)), Who(2), "good evening"),
+        (ANA, Who(1), "日本語 שלום مرحبا Grüße"),
+        (ANA, Who(1), "👩‍👩‍👧‍👦 👍🏽 🏳️‍🌈 🇩🇪 e\u{301}"),
     ];
     for (room, who, text) in rooms {
         let heard = world.hear(Said::new(room, who, text)).await?;
@@ -69,8 +74,28 @@ pub(super) async fn arrives(bench: &Bench<'_>) -> Checked {
         recent(event)?;
     }
     world.quiet().await;
-    let expected = ["good morning", "good evening"].map(str::to_owned).to_vec();
+    let expected = rooms.map(|(_, _, text)| text.to_owned()).to_vec();
     same("the messages", &world.texts().await, &expected)
+}
+
+pub(super) async fn whole(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    // People can say at least as much as we can.
+    let most = world.can().text.max.min(3000);
+    let long = "many words ".repeat(most / 11);
+    world.hear(ana(long.trim_end())).await?;
+    world
+        .say(ana("a first line\nand a second\n\nand more"))
+        .await?;
+    let lines = async || {
+        let text = world.texts().await.into_iter().nth(1)?;
+        let read = plain(&parse(&text));
+        let lines = read.lines().map(str::trim).filter(|line| !line.is_empty());
+        Some(lines.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let lines = world.until("several lines come in", lines).await?;
+    let expected = ["a first line", "and a second", "and more"].map(str::to_owned);
+    same("the lines", &lines, &expected.to_vec())
 }
 
 /// The platform's clock and ours are the same in a test, give or take what a message needs.
@@ -85,7 +110,8 @@ fn recent(event: &Event) -> Checked {
 
 pub(super) async fn order(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
-    let texts: Vec<String> = (1..=8).map(|n| format!("number {n}")).collect();
+    // People repeat themselves, and mean it.
+    let texts: Vec<String> = (1..=8).map(|n| format!("number {}", n / 2)).collect();
     for text in &texts {
         world.say(ana(text)).await?;
     }

@@ -32,6 +32,12 @@ pub(super) async fn mentions(bench: &Bench<'_>) -> Checked {
     let events = world.tap.notes().events.clone();
     let own = world.vendor.person(Who::US);
     let people = events.iter().filter(|event| event.sender.id != own);
+    let ids: Vec<_> = people
+        .clone()
+        .map(|event| event.sender.id.clone())
+        .collect();
+    let named = [1, 2].map(|who| world.vendor.person(Who(who)));
+    same("who spoke in the group", &ids, &named.to_vec())?;
     let meant: Vec<bool> = people.map(|event| event.addressed).collect();
     same("what was meant for us", &meant, &vec![false, true])?;
     same("turns", &world.mirror.turns().len(), &1)

@@ -8,6 +8,7 @@ use crate::conformance::world::{Bench, Setup, World};
 use crate::event::{Attachment, Content, Media};
 use crate::id::Seq;
 use bytes::Bytes;
+use chatbox_core::store::Chat;
 
 /// Files with every byte in them, longer than one read, different from each other.
 fn files(most: Option<u64>) -> Vec<File> {
@@ -19,7 +20,7 @@ fn files(most: Option<u64>) -> Vec<File> {
             .map(|at| ((at * step) >> 3) as u8)
             .collect::<Bytes>(),
     };
-    vec![file("first.bin", 11), file("second.bin", 37)]
+    vec![file("first.bin", 11), file("zweite Datei – ä.bin", 37)]
 }
 
 pub(super) async fn out(bench: &Bench<'_>) -> Checked {
@@ -39,7 +40,30 @@ pub(super) async fn out(bench: &Bench<'_>) -> Checked {
     };
     let arrived = world.until("both files arrive", all).await?;
     equal(&arrived, &files)?;
-    world.sees(ANA, "here they are").await.map(drop)
+    world.sees(ANA, "here they are").await?;
+    long_caption(&world, &heard.chat, &files[..1]).await
+}
+
+/// A file beside as much text as one message holds: more than a caption does on most platforms.
+async fn long_caption(world: &World, chat: &Chat, files: &[File]) -> Checked {
+    let most = world.can().text.max.min(20_000);
+    let words = "as I said before ".repeat(most / 17);
+    let text = words.trim_end().to_owned();
+    let mut content = Content::text(&text);
+    content.attachments.push(world.keep(&files[0]).await?);
+    let before = world.sent(ANA).await.len();
+    world.tell(chat, content).await?;
+    let whole = async || {
+        let sent = world.sent(ANA).await.split_off(before);
+        let said: Vec<String> = sent.iter().map(|sent| sent.text.clone()).collect();
+        let arrived: Vec<File> = sent.into_iter().flat_map(|sent| sent.files).collect();
+        let both = !arrived.is_empty() && said.concat().len() >= text.len();
+        both.then_some((said, arrived))
+    };
+    let what = "a file and a long text arrive";
+    let (said, arrived) = world.until(what, whole).await?;
+    equal(&arrived, files)?;
+    same("the long text", &said.join(" ").trim().to_owned(), &text)
 }
 
 /// Compares files without printing what is in them.
@@ -97,7 +121,21 @@ pub(super) async fn incoming(bench: &Bench<'_>) -> Checked {
         }
         equal(&kept, std::slice::from_ref(file))?;
     }
-    Ok(())
+    match limits.max_count {
+        Some(most) if most > 1 => together(&world, files).await,
+        _ => Ok(()),
+    }
+}
+
+/// Several files in one message, where that is claimed.
+async fn together(world: &World, files: Vec<File>) -> Checked {
+    let mut said = ana("look at all of them");
+    said.files = files;
+    let names: Vec<String> = said.files.iter().map(|file| file.name.clone()).collect();
+    let heard = world.hear(said).await?;
+    let fetched = fetched(world, heard.row.seq).await?.into_iter();
+    let came: Vec<String> = fetched.map(|file| file.name).collect();
+    same("the files of one message", &came, &names)
 }
 
 pub(super) async fn gone(bench: &Bench<'_>) -> Checked {

@@ -1,10 +1,12 @@
 //! The rules. Each makes its own world, does what people and platforms do, and looks at what both sides see.
 
+mod asked;
 mod failing;
 mod inbound;
 mod link;
 mod load;
 mod media;
+mod native;
 mod outbound;
 mod resuming;
 mod showing;
@@ -84,6 +86,7 @@ pub(crate) fn all() -> Vec<Rule> {
     rules! {
         Bronze "probe" inbound::probe, "a credential is proven, and a refused one is Unauthorized";
         Bronze "arrives" inbound::arrives, "a message comes in once, with its place, sender, time and text";
+        Bronze "whole" inbound::whole, "a long text comes in whole, and lines stay lines";
         Bronze "order-in" inbound::order, "messages of a chat come in in order";
         Bronze "own-echo" inbound::own_echo, "what we say ourselves does not come in";
         Bronze "stranger" inbound::stranger, "a stranger is told nothing and holds up nobody";
@@ -95,10 +98,16 @@ pub(crate) fn all() -> Vec<Rule> {
         Bronze "origin" outbound::origin, "a reply goes where the message came from, and nowhere else";
         Bronze "order-out" outbound::order, "replies arrive in order";
         Bronze "long-text" outbound::long_text, "a long text arrives whole, in parts within the limit";
+        Bronze "catches-up" native::catches_up, "a window that was away shows what it missed, once and in order";
+        Bronze "own-chat" native::own_chat, "a window shows its own chat, and no other";
+        Bronze "markup" outbound::markup, "every kind of markup arrives with all its words";
+        Bronze "code" outbound::code, "code arrives as it was written";
         Bronze "unsupported" outbound::unsupported, "what is not claimed is answered Unsupported";
         Bronze "secrets" outbound::secrets, "no secret is printed";
         Silver "rate-limited" failing::rate_limited, "a limit is waited out and costs no message";
         Silver "cut-after-accept" failing::cut_after_accept, "a send in doubt is not sent twice";
+        Silver "found-again" failing::found_again, "a send found after doubt can be changed";
+        Silver "hanging" failing::hanging, "a send without an answer holds up no end, and ends itself";
         Silver "unreachable" failing::unreachable, "a send that never left is tried again";
         Silver "server-error" failing::server_error, "a failing platform gets no message twice and loses none unseen";
         Silver "refused" failing::refused, "a refused send fails, once and visibly";
@@ -112,8 +121,12 @@ pub(crate) fn all() -> Vec<Rule> {
         Silver "reply" verbs::reply, "a reply names the message it answers";
         Silver "reply-in" verbs::reply_in, "a person's reply names the message it answers";
         Silver "edit" verbs::edit, "our message can be changed";
+        Silver "edit-fails" verbs::edit_fails, "a change that goes wrong is tried again, or fails visibly";
         Silver "delete" verbs::delete, "our message can be taken back";
         Silver "react" verbs::react, "we can react, and stop reacting";
+        Silver "answer" asked::answer, "a pressed button is answered, once and at once";
+        Silver "answer-words" asked::answer_words, "a button is answered with the words given, and not unasked";
+        Silver "mark-read" asked::mark_read, "what we read is marked, and nothing else";
         Silver "edit-in" verbs::edit_in, "a person changes what they said";
         Silver "delete-in" verbs::delete_in, "a person takes back what they said";
         Silver "reaction-in" verbs::reaction_in, "a person reacts";

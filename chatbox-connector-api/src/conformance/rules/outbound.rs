@@ -2,14 +2,17 @@
 
 use super::inbound::{ANA, ana};
 use super::{Checked, Miss, ensure, same};
+use crate::conformance::ear::Ear;
 use crate::conformance::mirror::Mood;
 use crate::conformance::tap::everything;
-use crate::conformance::vendor::{Fault, Room, Said, Who, Wire};
-use crate::conformance::world::{Bench, Setup};
+use crate::conformance::vendor::{Fault, File, Room, Said, Who, Wire};
+use crate::conformance::world::{Bench, Setup, World};
 use crate::event::Content;
 use crate::id::{DeliveryId, EventId};
 use crate::markup::{parse, plain};
-use crate::{DeliveryClass, ErrorKind, OutMessage, Outbound, Secrets, Verb};
+use crate::{DeliveryClass, ErrorKind, OutMessage, Outbound, Secrets, TextLimit, Verb};
+use chatbox_core::store::{Chat, Store};
+use tracing::instrument::WithSubscriber;
 
 pub(super) async fn origin(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Echo)).await?;
@@ -32,17 +35,19 @@ pub(super) async fn origin(bench: &Bench<'_>) -> Checked {
                 .sees(room, &format!("re round {round} in {room:?}"))
                 .await?;
         }
-        // From the second round on in a group as well, where the platform has groups.
-        let group = Room::Group(1);
-        if round == 1
-            && world
-                .vendor
-                .say(Said::new(group, Who(2), "round 1 in the group"))
-                .await
-                .is_some()
-        {
-            world.sees(group, "re round 1 in the group").await?;
-            rooms.insert(0, group);
+        // From the second round on in groups as well, where the platform has groups.
+        for group in [Room::Group(1), Room::Group(2)] {
+            let text = format!("round {round} in {group:?} first");
+            if round == 1
+                && world
+                    .vendor
+                    .say(Said::new(group, Who(2), &text))
+                    .await
+                    .is_some()
+            {
+                world.sees(group, &format!("re {text}")).await?;
+                rooms.insert(0, group);
+            }
         }
     }
     world.quiet().await;
@@ -63,7 +68,7 @@ pub(super) async fn origin(bench: &Bench<'_>) -> Checked {
 pub(super) async fn order(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
     let heard = world.hear(ana("hello")).await?;
-    let texts: Vec<String> = (1..=8).map(|n| format!("number {n}")).collect();
+    let texts: Vec<String> = (1..=8).map(|n| format!("number {}", n / 2)).collect();
     for text in &texts {
         world.tell(&heard.chat, Content::text(text)).await?;
     }
@@ -96,13 +101,111 @@ pub(super) async fn long_text(bench: &Bench<'_>) -> Checked {
             continue;
         }
         for part in parts {
+            ensure(!part.text.starts_with(joined), || {
+                "a part begins in the middle of a character".into()
+            })?;
             let size = limit.unit.measure(&part.text);
             ensure(size <= limit.max, || {
                 format!("a part of {size} where {} is allowed", limit.max)
             })?;
         }
     }
+    full(&world, &heard.chat, limit).await
+}
+
+/// What is claimed to fit into one message fits.
+async fn full(world: &World, chat: &Chat, limit: TextLimit) -> Checked {
+    let most = limit.max.min(100_000);
+    let wide = limit.unit.measure("😀");
+    for text in ["a".repeat(most), "😀".repeat(most / wide)] {
+        let before = world.sent(ANA).await.len();
+        world.tell(chat, Content::text(&text)).await?;
+        let arrived = async || world.sent(ANA).await.into_iter().nth(before);
+        let what = format!("a text of {most} arrives");
+        let sent = world.until(&what, arrived).await?;
+        ensure(sent.text == text, || {
+            let is = limit.unit.measure(&sent.text);
+            format!("{most} should fit into one message; the first has {is}")
+        })?;
+    }
     Ok(())
+}
+
+/// Whether this belongs to what stands before it.
+fn joined(char: char) -> bool {
+    matches!(char, '\u{200D}' | '\u{300}'..='\u{36F}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+pub(super) async fn code(bench: &Bench<'_>) -> Checked {
+    const CODE: &str = "fn main() {\n    let a = \"*b* <i>&amp;</i> _c_\";\n\n    if a  >  1 {\n        go(a);\n    }\n}";
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    let heard = world.hear(ana("how is it written?")).await?;
+    let text = format!("Like this:\n\n```rust\n{CODE}\n```\n\nThat is all.");
+    world.tell(&heard.chat, Content::text(text)).await?;
+    let whole = async || {
+        let sent = world.sent(ANA).await;
+        let said: Vec<String> = sent.into_iter().map(|sent| sent.text).collect();
+        let said = said.join("\n");
+        said.contains("That is all.").then_some(said)
+    };
+    let said = world.until("the code arrives", whole).await?;
+    ensure(said.contains(CODE), || {
+        format!("the code reads otherwise: {said:?}")
+    })
+}
+
+pub(super) async fn markup(bench: &Bench<'_>) -> Checked {
+    const TEXT: &str = "# A heading\n\nPlain, **strong**, *stressed*, ~~struck~~ and `inline code`.\n\n\
+        - bullet one\n- bullet two\n  - bullet within\n\n3. number three\n4. number four\n\n\
+        > quoted words\n>\n> > quoted twice\n\n| left cell | right cell |\n|---|---|\n| lower cell | last cell |\n\n\
+        A [named link](https://example.org/a) and 2 < 3 && 5 > 4, snake_case_name, 2 * 3 * 4.\n\n---\n\nThe end.";
+    const LINES: [&str; 9] = [
+        "A heading",
+        "Plain, strong, stressed, struck and inline code.",
+        "bullet one",
+        "bullet two",
+        "bullet within",
+        "number three",
+        "quoted words",
+        "quoted twice",
+        "The end.",
+    ];
+    const WORDS: [&str; 9] = [
+        "number four",
+        "left cell",
+        "right cell",
+        "lower cell",
+        "last cell",
+        "named link",
+        "2 < 3 && 5 > 4",
+        "snake_case_name",
+        "2 * 3 * 4",
+    ];
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    let heard = world.hear(ana("show me everything")).await?;
+    world.tell(&heard.chat, Content::text(TEXT)).await?;
+    let whole = async || {
+        let sent = world.sent(ANA).await;
+        let said: Vec<String> = sent.into_iter().map(|sent| sent.text).collect();
+        let said = said.join("\n");
+        said.contains("The end.").then_some(said)
+    };
+    let said = world.until("the text arrives", whole).await?;
+    let unmarked = |line: &str| {
+        line.trim_matches(|it: char| !it.is_alphanumeric() && it != '.')
+            .to_owned()
+    };
+    let lines: Vec<String> = said.lines().map(unmarked).collect();
+    // A number or a bullet may stand before its item.
+    let stands = |line: &&str| {
+        lines
+            .iter()
+            .any(|it| it.ends_with(*line) && it.len() <= line.len() + 3)
+    };
+    let lost = LINES.into_iter().find(|line| !stands(line));
+    ensure(lost.is_none(), || format!("no line is {lost:?}: {said:?}"))?;
+    let lost = WORDS.into_iter().find(|words| !said.contains(words));
+    ensure(lost.is_none(), || format!("{lost:?} is lost: {said:?}"))
 }
 
 /// About so many bytes of everything that makes cutting hard, each paragraph with its number.
@@ -241,12 +344,17 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
         return Err(Miss::NotClaimed("there are no secrets".into()));
     }
     let adapter = world.adapter();
+    let ear = Ear::default();
     let mut words = vec![format!("{:?} {:#?}", world.vendor.factory(), world.parts())];
-    words.push(format!("{:?}", adapter.probe().await));
+    words.push(format!(
+        "{:?}",
+        adapter.probe().with_subscriber(ear.clone()).await
+    ));
     if let Some(wrong) = wrong {
         let _ = world.add_again(wrong).await;
     }
     let heard = world.hear(ana("hello")).await?;
+    words.extend(handed_on(&world).await);
     // Whatever goes wrong says something; what cannot be simulated says nothing.
     for fault in [
         Fault::Refused,
@@ -263,7 +371,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
                 ..OutMessage::default()
             }),
         };
-        let done = adapter.perform(&out).await;
+        let done = adapter.perform(&out).with_subscriber(ear.clone()).await;
         words.extend(done.as_ref().err().map(everything).unwrap_or_default());
         words.push(format!("{done:?}"));
     }
@@ -286,6 +394,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
     words.extend(
         adapter
             .probe()
+            .with_subscriber(ear.clone())
             .await
             .as_ref()
             .err()
@@ -293,6 +402,7 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
             .unwrap_or_default(),
     );
     words.extend(world.tap.notes().words.clone());
+    words.extend(ear.heard());
     let spoken = words
         .iter()
         .find(|word| canaries.iter().any(|canary| word.contains(canary)));
@@ -311,6 +421,33 @@ pub(super) async fn secrets(bench: &Bench<'_>) -> Checked {
             Err(Miss::Failed(format!("a secret is printed: …{near}…")))
         }
     }
+}
+
+/// What an adapter hands on to be stored: places, events, and where files are.
+async fn handed_on(world: &World) -> Vec<String> {
+    let mut words = Vec::new();
+    if world.can().media_in.is_some() {
+        let mut said = ana("a file");
+        said.files.push(File {
+            name: "a.bin".to_owned(),
+            mime: "application/octet-stream".to_owned(),
+            bytes: "a file".into(),
+        });
+        // Some platforms have no such thing, whatever the adapter claims; other rules say so.
+        let _ = world.hear(said).await;
+    }
+    if let Some(media) = world.parts().media {
+        let fetched = media.fetch("a file that never was").await;
+        words.extend(fetched.as_ref().err().map(everything).unwrap_or_default());
+    }
+    let notes = world.tap.notes().events.clone();
+    words.extend(notes.iter().map(|event| format!("{event:?}")));
+    let row = world.ledger.connection(&world.id).await;
+    words.push(format!(
+        "{:?}",
+        row.ok().flatten().and_then(|row| row.cursor)
+    ));
+    words
 }
 
 fn canaries(secrets: &[Option<Secrets>]) -> Vec<String> {

@@ -74,12 +74,17 @@ pub(super) async fn failed_commit(bench: &Bench<'_>) -> Checked {
     }
     // What failed must come to a new process as well.
     world.ledger.fail(usize::MAX);
-    world.say(ana("left behind")).await?;
+    let lost = world.say(ana("left behind")).await?;
     world
         .until("a commit fails", async || {
             (world.ledger.failures_left() < usize::MAX).then_some(())
         })
         .await?;
+    world.quiet().await;
+    let safe = world.vendor.confirmed().await.unwrap_or_default();
+    ensure(!safe.contains(&lost), || {
+        "the platform was told that a message is safe which was never committed".into()
+    })?;
     world.stop().await?;
     world.ledger.fail(0);
     world.start().await?;

@@ -3,7 +3,7 @@
 use super::inbound::{ANA, ana};
 use super::{Checked, Miss, claimed, ensure, same};
 use crate::conformance::mirror::Mood;
-use crate::conformance::world::{Bench, Setup, done};
+use crate::conformance::world::{Bench, Setup, World, done};
 use crate::event::Content;
 
 const ASKED: &str = "show me how a reply grows word by word until it is whole";
@@ -27,7 +27,17 @@ pub(super) async fn drafts(bench: &Bench<'_>) -> Checked {
     let odd = drafts.iter().find(|draft| !reply.starts_with(draft.trim()));
     ensure(odd.is_none(), || {
         format!("a draft shows something else: {odd:?}")
-    })
+    })?;
+    nowhere_else(&world).await
+}
+
+/// What is shown to one person is shown to nobody else.
+async fn nowhere_else(world: &World) -> Checked {
+    let Some(here) = world.vendor.shown_in(ANA).await else {
+        return Ok(());
+    };
+    let everywhere = world.vendor.shown().await;
+    same("what was shown in this chat, of all", &here, &everywhere)
 }
 
 pub(super) async fn shows_fail(bench: &Bench<'_>) -> Checked {
@@ -51,7 +61,8 @@ pub(super) async fn typing(bench: &Bench<'_>) -> Checked {
     ensure(shown > 0, || {
         "nobody saw that a reply was being written".into()
     })?;
-    same("messages", &world.sent(ANA).await.len(), &1)
+    same("messages", &world.sent(ANA).await.len(), &1)?;
+    nowhere_else(&world).await
 }
 
 pub(super) async fn previews(bench: &Bench<'_>) -> Checked {
@@ -62,6 +73,14 @@ pub(super) async fn previews(bench: &Bench<'_>) -> Checked {
         world.tell(&heard.chat, Content::text(text)).await?;
     }
     world.sees(ANA, "plain words").await?;
+    if world.can().reply.is_some() {
+        let content = Content {
+            reply_to: heard.row.event.clone(),
+            ..Content::text("here: https://example.org/reply")
+        };
+        world.tell(&heard.chat, content).await?;
+        world.sees(ANA, "here: https://example.org/reply").await?;
+    }
     if world.can().edit.is_some() {
         let said = world
             .tell(&heard.chat, Content::text("to be changed"))

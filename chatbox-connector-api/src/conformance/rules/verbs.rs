@@ -3,12 +3,14 @@
 use super::inbound::{ANA, ana};
 use super::{Checked, Miss, claimed, ensure, same};
 use crate::conformance::mirror::Mood;
-use crate::conformance::vendor::{Did, Sent, Who};
+use crate::conformance::vendor::{Did, Fault, Sent, Who};
 use crate::conformance::world::{Bench, Heard, Setup, World, done};
 use crate::event::{Content, EventBody};
 use crate::id::Seq;
 use chatbox_core::Say;
-use chatbox_core::store::{DeliveryState, LogRow};
+use chatbox_core::store::{DeliveryState, LogRow, Store};
+use futures_util::future::BoxFuture;
+use std::time::Duration;
 
 async fn ready(bench: &Bench<'_>) -> Result<(World, Heard), Miss> {
     let world = bench.world(Setup::new(Mood::Silent)).await?;
@@ -78,7 +80,24 @@ pub(super) async fn reply_in(bench: &Bench<'_>) -> Checked {
         .body
         .content()
         .and_then(|content| content.reply_to.clone());
-    same("the message answered", &answered, &first.row.event)
+    same("the message answered", &answered, &first.row.event)?;
+    // Our own words are answered most of all.
+    let told = world.tell(&heard.chat, Content::text("did you?")).await?;
+    let sent = world.sees(ANA, "did you?").await?;
+    world.settled_or_native(told.seq).await?;
+    let mut said = ana("I did");
+    said.reply_to = Some(sent.id);
+    let heard = world.hear(said).await?;
+    let content = heard.row.body.content();
+    let answered = content.and_then(|content| content.reply_to.clone());
+    let answered = answered
+        .ok_or_else(|| Miss::failed("a reply to what we said ourselves answers nothing"))?;
+    if world.needs_outbox().is_err() {
+        return Ok(());
+    }
+    let row = world.ledger.seq_of(&heard.chat.connection, &answered).await;
+    let row = row.map_err(Miss::because("the store refuses"))?;
+    same("what we said and they answered", &row, &Some(told.seq))
 }
 
 pub(super) async fn edit(bench: &Bench<'_>) -> Checked {
@@ -148,8 +167,9 @@ pub(super) async fn react(bench: &Bench<'_>) -> Checked {
 async fn follows(
     bench: &Bench<'_>,
     what: &str,
-    deed: impl AsyncFn(&World, &str) -> Did,
+    deed: Deed,
     fits: impl Fn(&EventBody) -> bool,
+    again: Option<(Deed, Fits)>,
 ) -> Checked {
     let (world, first) = ready(bench).await?;
     let second = world.hear(ana("another message")).await?;
@@ -162,6 +182,18 @@ async fn follows(
     let row: LogRow = world.until(&format!("{what} comes in"), seen).await?;
     same("the message it is about", &row.target, &Some(first.row.seq))?;
     same("the chat", &row.chat, &first.chat.id)?;
+    if let Some((again, fits)) = again {
+        done(again(&world, &first.name).await, what)?;
+        let seen = async || {
+            let mut rows = world.log().await.into_iter();
+            rows.find(|row| fits(&row.body))
+        };
+        let row = world
+            .until(&format!("{what} comes in once more"), seen)
+            .await?;
+        same("the message it is about", &row.target, &Some(first.row.seq))?;
+    }
+    let rows = 4 + usize::from(again.is_some());
     world.hear(ana("the next message")).await?;
     world.quiet().await;
     let texts = world.texts().await;
@@ -169,29 +201,92 @@ async fn follows(
         let times = texts.iter().filter(|heard| *heard == text).count();
         same(&format!("how often \"{text}\" came in"), &times, &1)?;
     }
-    let rows = world.log().await.len();
-    ensure(rows <= 4, || format!("{what} made {} rows", rows - 3))?;
+    let made = world.log().await.len();
+    ensure(made <= rows, || format!("{what} made {} rows", made - 3))?;
     let turns = world.mirror.turns();
     ensure(turns.len() <= 3, || {
         format!("{what} started a turn: {turns:?}")
     })
 }
 
+/// What is done once only.
+const ONCE: Option<(Deed, Fits)> = None;
+type Fits = fn(&EventBody) -> bool;
+type Deed = for<'a> fn(&'a World, &'a str) -> BoxFuture<'a, Did>;
+
+fn reads(body: &EventBody, text: &str) -> bool {
+    matches!(body, EventBody::Edit { content, .. } if content.text == text)
+}
+
+fn shows(body: &EventBody, one: &str) -> bool {
+    matches!(body, EventBody::Reaction { emoji, .. } if emoji.iter().any(|it| it == one))
+}
+
 pub(super) async fn edit_in(bench: &Bench<'_>) -> Checked {
-    let deed = async |world: &World, name: &str| world.vendor.change(name, "hello again").await;
-    let fits = |body: &EventBody| matches!(body, EventBody::Edit { content, .. } if content.text == "hello again");
-    follows(bench, "a person's edit", deed, fits).await
+    let deed: Deed = |world, name| world.vendor.change(name, "hello again");
+    let again: Deed = |world, name| world.vendor.change(name, "hello once more");
+    let fits: Fits = |body| reads(body, "hello once more");
+    let first = |body: &EventBody| reads(body, "hello again");
+    follows(bench, "a person's edit", deed, first, Some((again, fits))).await
 }
 
 pub(super) async fn delete_in(bench: &Bench<'_>) -> Checked {
-    let deed = async |world: &World, name: &str| world.vendor.take_back(name).await;
+    let deed: Deed = |world, name| world.vendor.take_back(name);
     let fits = |body: &EventBody| matches!(body, EventBody::Delete { .. });
-    follows(bench, "a person's deletion", deed, fits).await
+    follows(bench, "a person's deletion", deed, fits, ONCE).await
 }
 
 pub(super) async fn reaction_in(bench: &Bench<'_>) -> Checked {
-    let deed = async |world: &World, name: &str| world.vendor.react(Who(1), name, "🎉").await;
-    let fits =
-        |body: &EventBody| matches!(body, EventBody::Reaction { emoji, .. } if *emoji == ["🎉"]);
-    follows(bench, "a person's reaction", deed, fits).await
+    let deed: Deed = |world, name| world.vendor.react(Who(1), name, "🎉");
+    let again: Deed = |world, name| world.vendor.react(Who(1), name, "👍");
+    let fits: Fits = |body| shows(body, "👍");
+    let first = |body: &EventBody| shows(body, "🎉");
+    follows(
+        bench,
+        "a person's reaction",
+        deed,
+        first,
+        Some((again, fits)),
+    )
+    .await
+}
+
+/// A change that goes wrong is treated as a message that goes wrong.
+pub(super) async fn edit_fails(bench: &Bench<'_>) -> Checked {
+    let (world, heard) = ready(bench).await?;
+    claimed(world.can().edit, "editing")?;
+    world.needs_outbox()?;
+    let (target, _) = two(&world, &heard).await?;
+    let wait = Duration::from_millis(300);
+    let cases = [
+        (
+            Fault::Refused,
+            "unwanted words",
+            DeliveryState::Failed,
+            "first words",
+        ),
+        (
+            Fault::RateLimited(wait),
+            "late words",
+            DeliveryState::Delivered,
+            "late words",
+        ),
+        (
+            Fault::Unreachable,
+            "later words",
+            DeliveryState::Delivered,
+            "later words",
+        ),
+    ];
+    for (fault, text, state, read) in cases {
+        done(world.vendor.fail_next(fault).await, &format!("{fault:?}"))?;
+        let content = Content::text(text);
+        let acted = world
+            .act(&heard.chat, Say::Edit { target, content })
+            .await?;
+        let delivery = world.settled(acted.seq).await?;
+        same(&format!("a change into {fault:?}"), &delivery.state, &state)?;
+        world.sees(ANA, read).await?;
+    }
+    same("messages", &world.sent(ANA).await.len(), &2)
 }
