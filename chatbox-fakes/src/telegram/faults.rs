@@ -92,7 +92,8 @@ impl Fault {
 /// A fault waiting for its call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Planned {
-    /// Only calls of this method (any case); `None` for every method.
+    /// Only calls of this method (any case); `None` for every method, `messages` for those that send, change, delete
+    /// or react to a message.
     #[serde(default)]
     pub method: Option<String>,
     /// Only calls for this chat.
@@ -141,12 +142,23 @@ impl Planned {
     }
 
     fn matches(&self, method: &str, params: &Params) -> bool {
-        let any = |name: &String| name == "*" || name.eq_ignore_ascii_case(method);
+        let any = |name: &String| {
+            name == "*"
+                || name.eq_ignore_ascii_case(method)
+                || name == "messages" && is_about_messages(method)
+        };
         self.method.as_ref().is_none_or(any)
             && self
                 .chat_id
                 .is_none_or(|chat| params.int("chat_id") == Some(chat))
     }
+}
+
+/// Whether a method sends, changes, deletes or reacts to a message.
+fn is_about_messages(method: &str) -> bool {
+    let shows = ["sendChatAction", "sendMessageDraft"].contains(&method);
+    let about = ["send", "editMessage", "deleteMessage", "setMessageReaction"];
+    !shows && about.iter().any(|beginning| method.starts_with(beginning))
 }
 
 /// All faults waiting.

@@ -37,7 +37,7 @@
 //! | `raw_update` | any JSON |
 //! | `raw_text` | `json`: a text put in as it is, `$ID` becomes the update's id |
 //! | `jump_update_ids` | `to` |
-//! | `fault` | `fault, method?, chat_id?, count?, skip?` and the fault's own fields, see [`Fault`] and [`Planned`]; the method `download` stands for files |
+//! | `fault` | `fault, method?, chat_id?, count?, skip?` and the fault's own fields, see [`Fault`] and [`Planned`]; the method `download` stands for files, `messages` for all that send, change, delete or react |
 //! | `clear_faults` | – |
 //! | `person`, `chat` | the object |
 //!

@@ -287,3 +287,25 @@ async fn a_flood_refuses_all_that_writes_until_it_is_over() {
     good(&server, "sendMessage", message()).await;
     assert_eq!(server.counters().early_calls, 1);
 }
+
+#[tokio::test]
+async fn a_fault_of_messages_spoils_what_changes_them_and_nothing_else() {
+    let server = server().await;
+    let said = server.say(42, 42, "hi");
+    let planned = Planned::new("messages", Fault::Blocked).times(3);
+    server.plan(planned);
+    good(&server, "getMe", json!({})).await;
+    let typing = json!({"chat_id": 42, "action": "typing"});
+    good(&server, "sendChatAction", typing).await;
+    let reaction = json!({"chat_id": 42, "message_id": said.message_id, "reaction": []});
+    let text = json!({"chat_id": 42, "message_id": 1, "text": "x"});
+    for (method, params) in [
+        ("sendMessage", &text),
+        ("editMessageText", &text),
+        ("setMessageReaction", &reaction),
+    ] {
+        let refused = refusal(&server, method, params.clone()).await;
+        assert!(refused.starts_with("Forbidden"), "{method}: {refused}");
+    }
+    good(&server, "setMessageReaction", reaction).await;
+}
