@@ -5,7 +5,8 @@ CREATE TYPE arrival_v1 AS (
   skip boolean, conn text, "cursor" text, event text, handle text, chat_kind text, chat_name text,
   sender text, sender_name text, kind text, body text, raw text, files jsonb, target text, late boolean, grp text,
   wait bigint, worker text, lease bigint,
-  account text, mailbox text, platform text, ident text, door text, scope text, chat bigint, session bigint
+  account text, mailbox text, platform text, ident text, door text, scope text, chat bigint, session bigint,
+  chat_head bigint                         -- before any of these
 );
 
 -- What each step is about and what becomes of it: new, duplicate, skip or stale; and the row it becomes or became,
@@ -18,25 +19,25 @@ BEGIN
       p.skip, p.conn, p."cursor", p.event, p.handle, p.chat_kind, p.chat_name,
       p.sender, p.sender_name, p.kind, p.body, p.raw, p.files, p.target, coalesce(p.late, false), p.grp,
       p.wait, p.worker, p.lease,
-      p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.chat, p.session)::arrival_v1)
+      p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.chat, p.session,
+      p.chat_head)::arrival_v1)
     FROM (
       SELECT t.*, count(*) FILTER (WHERE t.state = 'new') OVER (ORDER BY t.i) AS place FROM (
         SELECT a.*, f.fits, l.seq AS known,
-          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, h.id AS chat, h.session,
+          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, h.id AS chat, h.session, h.head AS chat_head,
           CASE
             WHEN NOT f.fits THEN 'stale'
             WHEN a.skip THEN 'skip'
-            WHEN l.seq IS NOT NULL THEN 'duplicate'
-            WHEN row_number() OVER (PARTITION BY f.fits, a.conn, a.event ORDER BY a.i) > 1 THEN 'duplicate'
+            WHEN l.seq IS NOT NULL OR a.again THEN 'duplicate'
             ELSE 'new'
           END AS state
         FROM ROWS FROM (jsonb_to_recordset(steps) AS (
             skip boolean, conn text, rev bigint, "cursor" text, event text, handle text, chat_kind text,
             chat_name text, sender text, sender_name text, kind text, body text, raw text, files jsonb, target text,
-            late boolean, grp text, wait bigint, worker text, lease bigint
+            late boolean, grp text, wait bigint, worker text, lease bigint, again boolean
           )) WITH ORDINALITY AS a(
             skip, conn, rev, "cursor", event, handle, chat_kind, chat_name, sender, sender_name, kind, body, raw,
-            files, target, late, grp, wait, worker, lease, i)
+            files, target, late, grp, wait, worker, lease, again, i)
         LEFT JOIN connections c ON c.id = a.conn AND c.status = 'active'
         LEFT JOIN readers r ON r.id = c.reader
         LEFT JOIN chats h ON h.conn = a.conn AND h.handle = a.handle
@@ -182,7 +183,6 @@ DECLARE
   v_wakes boolean;
   v_cursors boolean;
   v_taken jsonb;
-  v_prev jsonb;
 BEGIN
   SELECT seq INTO v_head FROM head;
   LOOP
@@ -206,11 +206,6 @@ BEGIN
     v_firsts := array(SELECT min(seq) FROM unnest(v_all) WHERE state = 'new' AND chat = ANY (v_fresh) GROUP BY chat);
   END IF;
   IF v_count > 0 THEN
-    -- Who has the chat's row before a new one misses nothing.
-    SELECT jsonb_object_agg(p.i, p.prev) INTO v_prev FROM (
-      SELECT a.i, coalesce(lag(a.seq) OVER (PARTITION BY a.chat ORDER BY a.i), c.head) AS prev
-      FROM unnest(v_all) a JOIN chats c ON c.id = a.chat WHERE a.state = 'new'
-    ) p;
     UPDATE head SET seq = seq + v_count;
     WITH a AS (SELECT * FROM unnest(v_all) WHERE state = 'new'), said AS (
       INSERT INTO content (seq, body, raw, files)
@@ -247,10 +242,15 @@ BEGIN
       WHERE state <> 'stale' AND "cursor" IS NOT NULL ORDER BY conn, i DESC
     ) a WHERE connections.id = a.conn;
   END IF;
+  -- Who has the chat's row before a new one misses nothing: that row is told too.
   RETURN (
     SELECT jsonb_agg(jsonb_build_array(
       state,
       CASE WHEN state = 'duplicate' THEN coalesce(seq, chatbox_seq_of_v1(conn, event, NULL)) ELSE seq END,
-      chat, session, seq = ANY (v_firsts), v_taken -> i::text, v_prev -> i::text) ORDER BY i)
-    FROM unnest(v_all));
+      chat, session, seq = ANY (v_firsts), v_taken -> i::text, prev) ORDER BY i)
+    FROM (
+      SELECT i, state, seq, conn, event, chat, session,
+        CASE state WHEN 'new' THEN coalesce(lag(seq) OVER (PARTITION BY state, chat ORDER BY i), chat_head) END AS prev
+      FROM unnest(v_all)
+    ) a);
 END $$;

@@ -11,6 +11,7 @@ use chatbox_core::store::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 #[derive(Serialize)]
 struct Batch<'a> {
@@ -56,9 +57,7 @@ fn may_append(step: &Step) -> bool {
 
 fn wired<'a>(run: &[&'a Step]) -> Wired<'a> {
     match run[0] {
-        Step::Accept(_) | Step::Skip(_) => Wired::Accept {
-            all: run.iter().filter_map(|step| arrival(step)).collect(),
-        },
+        Step::Accept(_) | Step::Skip(_) => Wired::Accept { all: arrivals(run) },
         Step::Claim(step) => Wired::Claim(claim(step)),
         Step::Renew(step) => Wired::Renew(renew(step)),
         Step::Commit(step) => Wired::Commit(Box::new(ending(step))),
@@ -78,6 +77,9 @@ struct Arrival<'a> {
     conn: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<Text<'a>>,
+    /// The same event under the same policy stands before it: both are stale, or this one is a repetition.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    again: bool,
     #[serde(flatten)]
     news: Option<News<'a>>,
 }
@@ -113,16 +115,30 @@ struct News<'a> {
     lease: Option<i64>,
 }
 
-fn arrival(step: &Step) -> Option<Arrival<'_>> {
+fn arrivals<'a>(run: &[&'a Step]) -> Vec<Arrival<'a>> {
+    let mut seen = HashSet::new();
+    let mut all = Vec::with_capacity(run.len());
+    for step in run {
+        let again = matches!(step, Step::Accept(accept) if !seen.insert((
+            &accept.connection, &accept.event.id, accept.policy_rev,
+        )));
+        all.extend(arrival(step, again));
+    }
+    all
+}
+
+fn arrival(step: &Step, again: bool) -> Option<Arrival<'_>> {
     match step {
         Step::Accept(accept) => Some(Arrival {
             skip: false,
+            again,
             conn: Some(Text(accept.connection.as_str())),
             cursor: accept.cursor.as_ref().map(|it| Text(&it.0)),
             news: Some(news(accept)),
         }),
         Step::Skip(Skip { connection, cursor }) => Some(Arrival {
             skip: true,
+            again,
             conn: Some(Text(connection.as_str())),
             cursor: Some(Text(&cursor.0)),
             news: None,
