@@ -1,6 +1,8 @@
 //! The configuration file: TOML, every key optional, every mistake named with its place and the way out.
 
+use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
+use crate::paths::me;
 use chatbox_backends::BackendSettings;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -86,9 +88,10 @@ impl Config {
                 "correct the [backend] table",
             )
         })?;
-        self.channels
-            .iter()
-            .try_for_each(|(name, table)| no_secrets(name, table))
+        self.channels.iter().try_for_each(|(name, table)| {
+            no_secrets(name, table)?;
+            known(name, table)
+        })
     }
 
     /// An address that is safe to listen on.
@@ -158,8 +161,7 @@ fn check_file(path: &Path, meta: &std::fs::Metadata) -> Result<(), Failure> {
             format!("chmod 600 {show}"),
         ));
     }
-    let me = std::fs::metadata("/proc/self").map_or(meta.uid(), |own| own.uid());
-    if meta.uid() != me && meta.uid() != 0 {
+    if !is_trusted(meta.uid(), me().unwrap_or(meta.uid())) {
         let what = format!("{show} belongs to another user");
         return Err(Failure::new(
             "wrong_owner",
@@ -168,6 +170,11 @@ fn check_file(path: &Path, meta: &std::fs::Metadata) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Whether a file of this owner may tell us what to do: our own, or the system's.
+fn is_trusted(owner: u32, me: u32) -> bool {
+    owner == me || owner == 0
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Failure> {
@@ -190,18 +197,8 @@ fn explain(error: &toml::de::Error, text: &str) -> Failure {
         .map_or_else(String::new, |span| place(text, span.start));
     let message = error.message();
     if let Some((unknown, known)) = unknown_key(message) {
-        let near = known
-            .iter()
-            .max_by(|a, b| similarity(a, &unknown).total_cmp(&similarity(b, &unknown)));
-        let fix = match near.filter(|near| similarity(near, &unknown) > 0.6) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("use one of: {}", known.join(", ")),
-        };
-        return Failure::new(
-            "unknown_key",
-            format!("{place}unknown key `{unknown}`"),
-            fix,
-        );
+        let what = format!("{place}unknown key `{unknown}`");
+        return Failure::new("unknown_key", what, meant(&unknown, &known));
     }
     let code = if message.contains("duplicate key") {
         "duplicate_key"
@@ -209,6 +206,11 @@ fn explain(error: &toml::de::Error, text: &str) -> Failure {
         || message.contains("expected") && error.span().is_none()
     {
         "wrong_type"
+    } else if ["invalid value", "unknown variant"]
+        .iter()
+        .any(|start| message.starts_with(start))
+    {
+        "invalid_value"
     } else if looks_like_yaml(text) {
         let what = format!("{place}{message}");
         return Failure::new(
@@ -252,6 +254,18 @@ fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
     Some((unknown.to_owned(), known))
 }
 
+/// What was probably meant, or what there is.
+fn meant(unknown: &str, known: &[String]) -> String {
+    let near = known
+        .iter()
+        .max_by(|a, b| similarity(a, unknown).total_cmp(&similarity(b, unknown)));
+    match near.filter(|near| similarity(near, unknown) > 0.6) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "take it out".to_owned(),
+        None => format!("use one of: {}", known.join(", ")),
+    }
+}
+
 fn similarity(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(a, b)
 }
@@ -286,9 +300,37 @@ fn no_secrets(channel: &str, table: &toml::Table) -> Result<(), Failure> {
     }
 }
 
+/// A channel's table must be of a channel this program has, and set what that channel takes.
+fn known(channel: &str, table: &toml::Table) -> Result<(), Failure> {
+    let platforms = Platforms::outside();
+    let Some(factory) = platforms.get(&channel.into()) else {
+        let what = format!("[channels.{channel}]: this program was built without such a channel");
+        return Err(Failure::new(
+            "unknown_channel",
+            what,
+            meant(channel, &platforms.names()),
+        ));
+    };
+    let settings = factory.manifest().settings.into_iter();
+    let settings: Vec<String> = settings.map(|setting| setting.name).collect();
+    match table.keys().find(|key| !settings.contains(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let what = format!("[channels.{channel}]: unknown key `{key}`");
+            Err(Failure::new("unknown_key", what, meant(key, &settings)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_user_is_not_trusted() {
+        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
+    }
 
     fn code(text: &str) -> String {
         Config::parse(text).expect_err("it should be refused").code
