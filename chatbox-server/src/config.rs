@@ -81,6 +81,9 @@ impl Config {
         if let Some(level) = &self.log_level {
             log_level(level)?;
         }
+        if let Some(url) = &self.public_url {
+            origin(url)?;
+        }
         self.backend.check().map_err(|error| {
             Failure::new(
                 "invalid_backend",
@@ -115,6 +118,21 @@ impl Config {
         }
         Ok(address)
     }
+}
+
+/// How an origin is written.
+const ORIGIN: &str =
+    "write it as https://chat.example.org, with nothing after the name or its port";
+
+/// An address that browsers name as the origin of our pages: the pages' own addresses begin at its root.
+fn origin(url: &Url) -> Result<(), Failure> {
+    let web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if web && bare && url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    let what = "public_url is not the address of a web site";
+    Err(Failure::new("invalid_origin", what, ORIGIN))
 }
 
 /// A level the log knows.
@@ -199,6 +217,10 @@ fn explain(error: &toml::de::Error, text: &str) -> Failure {
     if let Some((unknown, known)) = unknown_key(message) {
         let what = format!("{place}unknown key `{unknown}`");
         return Failure::new("unknown_key", what, meant(&unknown, &known));
+    }
+    if message.starts_with("relative URL without a base") {
+        let what = format!("{place}this is not the address of a web site");
+        return Failure::new("invalid_origin", what, ORIGIN);
     }
     let code = if message.contains("duplicate key") {
         "duplicate_key"

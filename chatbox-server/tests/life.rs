@@ -250,6 +250,28 @@ fn a_server_of_another_version_is_named() {
 }
 
 #[test]
+fn a_token_that_is_not_the_operators_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let feed = running.add_feed("alpha").token;
+    let file = running.data().join("operator.token");
+    let good = std::fs::read_to_string(&file).expect("it is there");
+    let list = || program::run(&mut asking(&running, folder.path(), &["channels", "list"]));
+    for (token, code) in [
+        ("operator_x", "unauthorized"),
+        (&feed, "unauthorized"),
+        ("", "token_missing"),
+    ] {
+        std::fs::write(&file, token).expect("a file");
+        let done = list();
+        assert_eq!(done.status.code(), Some(7), "{}", said(&done));
+        assert!(said(&done).contains(code), "{}", said(&done));
+    }
+    std::fs::write(&file, good).expect("a file");
+    assert!(list().status.success());
+}
+
+#[test]
 fn a_long_list_may_be_broken_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = Running::start(folder.path(), "");
