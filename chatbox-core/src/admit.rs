@@ -3,7 +3,7 @@
 //! Only the platform's stable identifiers count. Names, quotes, forwards and message text carry no authority, with one
 //! exception that is itself a secret: a pairing code.
 
-use crate::event::{Event, EventBody};
+use crate::event::{ChatKind, Event, EventBody};
 use crate::id::{ExternalId, Millis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -100,6 +100,8 @@ pub enum Refusal {
     Bot,
     /// Nobody we know.
     Stranger,
+    /// A command that is the owner's where several people speak.
+    NotOwner,
 }
 
 impl Refusal {
@@ -111,6 +113,7 @@ impl Refusal {
             Self::Denied => "denied",
             Self::Bot => "bot",
             Self::Stranger => "stranger",
+            Self::NotOwner => "not_owner",
         }
     }
 }
@@ -134,7 +137,10 @@ pub fn admit(policy: &Policy, own: &ExternalId, event: &Event, now: Millis) -> D
         return decision;
     }
     if policy.may_talk(&sender.id) {
-        return Decision::Admit;
+        return match rules_others(event) && !policy.may_rule(&sender.id) {
+            true => Decision::Refuse(Refusal::NotOwner),
+            false => Decision::Admit,
+        };
     }
     stranger(policy, event, now)
 }
@@ -155,6 +161,12 @@ impl Policy {
                 || self.everyone
                 || self.owner.as_ref() == Some(person)
                 || self.allow.contains(person))
+    }
+
+    /// Whether this person may end and begin what others take part in. Where the platform itself vouches for people,
+    /// everybody may.
+    pub fn may_rule(&self, person: &ExternalId) -> bool {
+        self.trusted || self.owner.as_ref() == Some(person)
     }
 
     /// The same policy with a fresh owner link for this code.
@@ -178,6 +190,14 @@ impl Policy {
         self.allow.insert(request.from);
         Some(self)
     }
+}
+
+/// Whether this is a command by which one person would stop the turn or forget the past of all others in the chat.
+fn rules_others(event: &Event) -> bool {
+    let EventBody::Action(action) = &event.body else {
+        return false;
+    };
+    event.chat.kind != ChatKind::Dm && matches!(action.name.as_str(), "new" | "stop")
 }
 
 /// What a pairing code in the event does, if a link works and the event holds what looks like a code.

@@ -53,13 +53,14 @@ prop_compose! {
 
 fn body() -> impl Strategy<Value = EventBody> {
     let said = |text: &str| EventBody::Message(Content::text(text));
-    let start = |argument: &str| {
+    let command = |name: &str, argument: &str| {
         EventBody::Action(Action {
-            name: "start".into(),
+            name: name.into(),
             argument: argument.into(),
             token: None,
         })
     };
+    let start = |argument: &str| command("start", argument);
     prop::sample::select(vec![
         said("hello"),
         said(CODE),
@@ -68,6 +69,9 @@ fn body() -> impl Strategy<Value = EventBody> {
         start(CODE),
         start("zzzz9999"),
         start(""),
+        command("new", ""),
+        command("stop", ""),
+        command("status", ""),
         EventBody::Delete { target: "1".into() },
     ])
 }
@@ -78,11 +82,12 @@ prop_compose! {
         name in prop::option::of(prop::sample::select(vec!["ana".to_owned(), "owner".to_owned()])),
         is_bot in any::<bool>(),
         addressed in any::<bool>(),
+        kind in prop::sample::select(vec![ChatKind::Dm, ChatKind::Group, ChatKind::Channel, ChatKind::Thread]),
         body in body(),
     ) -> Event {
         Event {
             id: "e".into(),
-            chat: Place { handle: "c".into(), kind: ChatKind::Dm, name: None },
+            chat: Place { handle: "c".into(), kind, name: None },
             sender: Sender { id, name, is_bot },
             at: NOW,
             body,
@@ -109,13 +114,13 @@ fn oracle(policy: &Policy, event: &Event) -> &'static str {
         .link
         .as_ref()
         .is_some_and(|link| link.until > NOW && link.wrong < WRONG_CODES);
-    let known = policy.trusted
-        || policy.everyone
-        || policy
-            .owner
-            .as_ref()
-            .is_some_and(|owner| owner.as_str() == who)
-        || listed(&policy.allow);
+    let owner = policy
+        .owner
+        .as_ref()
+        .is_some_and(|owner| owner.as_str() == who);
+    let known = policy.trusted || policy.everyone || owner || listed(&policy.allow);
+    let ends = matches!(&event.body, EventBody::Action(it) if ["new", "stop"].contains(&&*it.name));
+    let before_others = ends && event.chat.kind != ChatKind::Dm;
     let waiting: Vec<_> = policy
         .requests
         .iter()
@@ -127,6 +132,10 @@ fn oracle(policy: &Policy, event: &Event) -> &'static str {
         (listed(&policy.deny), "refuse"),
         (event.sender.is_bot && !policy.bots, "refuse"),
         (link_works && typed.as_deref() == Some(CODE), "pair"),
+        (
+            known && before_others && !owner && !policy.trusted,
+            "refuse",
+        ),
         (known, "admit"),
         (link_works && typed.is_some(), "remember"),
         (
@@ -246,4 +255,46 @@ fn an_approved_request_lets_that_person_talk_and_no_other() {
     );
     let approved = policy.approve("r1", now).expect("it waits");
     assert!(approved.may_talk(&"ana".into()) && !approved.may_talk(&"ben".into()));
+}
+
+#[test]
+fn in_a_group_only_the_owner_ends_and_begins() {
+    let policy = Policy {
+        owner: Some("ana".into()),
+        allow: ["ben".into()].into(),
+        ..Policy::default()
+    };
+    let command = |kind, who: &str, name: &str| Event {
+        id: "e".into(),
+        chat: Place {
+            handle: "c".into(),
+            kind,
+            name: None,
+        },
+        sender: Sender {
+            id: who.into(),
+            name: None,
+            is_bot: false,
+        },
+        at: NOW,
+        body: EventBody::Action(Action {
+            name: name.into(),
+            argument: String::new(),
+            token: None,
+        }),
+        addressed: true,
+        late: false,
+        group: None,
+        raw: None,
+    };
+    let admitted = |kind, who, name| {
+        let decision = admit(&policy, &"own".into(), &command(kind, who, name), NOW);
+        decision == Decision::Admit
+    };
+    for name in ["new", "stop"] {
+        assert!(admitted(ChatKind::Group, "ana", name));
+        assert!(admitted(ChatKind::Dm, "ben", name));
+        assert!(!admitted(ChatKind::Group, "ben", name));
+    }
+    assert!(admitted(ChatKind::Group, "ben", "status"));
 }

@@ -4,7 +4,8 @@ use crate::auth::{Auth, OWNER};
 use crate::compose::Platforms;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
-use axum::http::{HeaderMap, header};
+use crate::placeholder::is_placeholder;
+use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
 use chatbox_core::connector::{Egress, Secrets, Settings};
 use chatbox_core::id::{MailboxId, Platform};
@@ -196,6 +197,15 @@ impl App {
                 format!("there is no channel {platform}; there are: {known}, http"),
             ));
         };
+        if secrets.values().any(|it| is_placeholder(it.expose())) {
+            let detail = "a word stands where the secret belongs";
+            let hint = format!(
+                "put the secret itself there; {}",
+                factory.manifest().guide.join(" ")
+            );
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(Problem::new(status, "placeholder", detail, hint));
+        }
         let (settings, egress) = self.settings_for(platform, settings)?;
         let mailbox = MailboxId::from(MAILBOX);
         let (secrets, policy) = (Secrets(secrets), Policy::default());

@@ -52,6 +52,7 @@ impl Client {
     /// A server that runs and cannot be reached, or data that cannot be opened.
     pub async fn find(start: &Start) -> Result<Self, Failure> {
         if let Some(own) = running(start)? {
+            same_version(&own)?;
             let token = token(start)?;
             let url =
                 Url::parse(&own.url).map_err(|error| unreachable(&own.url, &error.to_string()))?;
@@ -132,6 +133,20 @@ fn running(start: &Start) -> Result<Option<ServeJson>, Failure> {
     let alive = std::path::Path::new(&format!("/proc/{}", own.pid)).exists()
         || !std::path::Path::new("/proc").exists();
     Ok(alive.then_some(own))
+}
+
+/// A server that was started before an upgrade may answer something else than is asked here.
+fn same_version(own: &ServeJson) -> Result<(), Failure> {
+    let here = env!("CARGO_PKG_VERSION");
+    if own.version == here {
+        return Ok(());
+    }
+    let what = format!(
+        "the server is version {}, this program is {here}",
+        own.version
+    );
+    let fix = "start the server again with this program, or use the one it was started with";
+    Err(Failure::new("version_mismatch", what, fix).exit(Exit::NoServer))
 }
 
 fn token(start: &Start) -> Result<String, Failure> {

@@ -1,6 +1,8 @@
 //! The configuration file: TOML, every key optional, every mistake named with its place and the way out.
 
+use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
+use crate::paths::me;
 use chatbox_backends::BackendSettings;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -79,6 +81,9 @@ impl Config {
         if let Some(level) = &self.log_level {
             log_level(level)?;
         }
+        if let Some(url) = &self.public_url {
+            origin(url)?;
+        }
         self.backend.check().map_err(|error| {
             Failure::new(
                 "invalid_backend",
@@ -86,9 +91,10 @@ impl Config {
                 "correct the [backend] table",
             )
         })?;
-        self.channels
-            .iter()
-            .try_for_each(|(name, table)| no_secrets(name, table))
+        self.channels.iter().try_for_each(|(name, table)| {
+            no_secrets(name, table)?;
+            known(name, table)
+        })
     }
 
     /// An address that is safe to listen on.
@@ -112,6 +118,21 @@ impl Config {
         }
         Ok(address)
     }
+}
+
+/// How an origin is written.
+const ORIGIN: &str =
+    "write it as https://chat.example.org, with nothing after the name or its port";
+
+/// An address that browsers name as the origin of our pages: the pages' own addresses begin at its root.
+fn origin(url: &Url) -> Result<(), Failure> {
+    let web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if web && bare && url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    let what = "public_url is not the address of a web site";
+    Err(Failure::new("invalid_origin", what, ORIGIN))
 }
 
 /// A level the log knows.
@@ -158,8 +179,7 @@ fn check_file(path: &Path, meta: &std::fs::Metadata) -> Result<(), Failure> {
             format!("chmod 600 {show}"),
         ));
     }
-    let me = std::fs::metadata("/proc/self").map_or(meta.uid(), |own| own.uid());
-    if meta.uid() != me && meta.uid() != 0 {
+    if !is_trusted(meta.uid(), me().unwrap_or(meta.uid())) {
         let what = format!("{show} belongs to another user");
         return Err(Failure::new(
             "wrong_owner",
@@ -168,6 +188,11 @@ fn check_file(path: &Path, meta: &std::fs::Metadata) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Whether a file of this owner may tell us what to do: our own, or the system's.
+fn is_trusted(owner: u32, me: u32) -> bool {
+    owner == me || owner == 0
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Failure> {
@@ -190,18 +215,12 @@ fn explain(error: &toml::de::Error, text: &str) -> Failure {
         .map_or_else(String::new, |span| place(text, span.start));
     let message = error.message();
     if let Some((unknown, known)) = unknown_key(message) {
-        let near = known
-            .iter()
-            .max_by(|a, b| similarity(a, &unknown).total_cmp(&similarity(b, &unknown)));
-        let fix = match near.filter(|near| similarity(near, &unknown) > 0.6) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("use one of: {}", known.join(", ")),
-        };
-        return Failure::new(
-            "unknown_key",
-            format!("{place}unknown key `{unknown}`"),
-            fix,
-        );
+        let what = format!("{place}unknown key `{unknown}`");
+        return Failure::new("unknown_key", what, meant(&unknown, &known));
+    }
+    if message.starts_with("relative URL without a base") {
+        let what = format!("{place}this is not the address of a web site");
+        return Failure::new("invalid_origin", what, ORIGIN);
     }
     let code = if message.contains("duplicate key") {
         "duplicate_key"
@@ -209,6 +228,11 @@ fn explain(error: &toml::de::Error, text: &str) -> Failure {
         || message.contains("expected") && error.span().is_none()
     {
         "wrong_type"
+    } else if ["invalid value", "unknown variant"]
+        .iter()
+        .any(|start| message.starts_with(start))
+    {
+        "invalid_value"
     } else if looks_like_yaml(text) {
         let what = format!("{place}{message}");
         return Failure::new(
@@ -252,6 +276,18 @@ fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
     Some((unknown.to_owned(), known))
 }
 
+/// What was probably meant, or what there is.
+fn meant(unknown: &str, known: &[String]) -> String {
+    let near = known
+        .iter()
+        .max_by(|a, b| similarity(a, unknown).total_cmp(&similarity(b, unknown)));
+    match near.filter(|near| similarity(near, unknown) > 0.6) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "take it out".to_owned(),
+        None => format!("use one of: {}", known.join(", ")),
+    }
+}
+
 fn similarity(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(a, b)
 }
@@ -286,9 +322,37 @@ fn no_secrets(channel: &str, table: &toml::Table) -> Result<(), Failure> {
     }
 }
 
+/// A channel's table must be of a channel this program has, and set what that channel takes.
+fn known(channel: &str, table: &toml::Table) -> Result<(), Failure> {
+    let platforms = Platforms::outside();
+    let Some(factory) = platforms.get(&channel.into()) else {
+        let what = format!("[channels.{channel}]: this program was built without such a channel");
+        return Err(Failure::new(
+            "unknown_channel",
+            what,
+            meant(channel, &platforms.names()),
+        ));
+    };
+    let settings = factory.manifest().settings.into_iter();
+    let settings: Vec<String> = settings.map(|setting| setting.name).collect();
+    match table.keys().find(|key| !settings.contains(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let what = format!("[channels.{channel}]: unknown key `{key}`");
+            Err(Failure::new("unknown_key", what, meant(key, &settings)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_user_is_not_trusted() {
+        assert!(is_trusted(1000, 1000) && is_trusted(0, 1000));
+        assert!(!is_trusted(1001, 1000) && !is_trusted(1000, 0));
+    }
 
     fn code(text: &str) -> String {
         Config::parse(text).expect_err("it should be refused").code

@@ -12,4 +12,6 @@ pub mod feed;
 pub mod http;
 pub mod media;
 pub mod paths;
+mod placeholder;
 pub mod serve;
+mod vault;

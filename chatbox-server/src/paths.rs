@@ -1,9 +1,10 @@
 //! Where everything lives: one folder, readable by its owner alone.
 
 use crate::failure::Failure;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The data folder and the files in it.
@@ -78,6 +79,11 @@ fn private(folder: &Path) -> std::io::Result<()> {
         .mode(0o700)
         .create(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// The number of the user who runs this, where the system says it.
+pub fn me() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
 /// The configuration file that is read when none is named.
@@ -156,18 +162,31 @@ pub fn read_small(path: &Path) -> Result<Option<String>, Failure> {
 /// The secret in an environment variable, or in the file that the same variable with `_FILE` names.
 ///
 /// # Errors
-/// `ambiguous_secret` when both are set, or the file's trouble.
+/// `ambiguous_secret` when both are set, `env_unset` when one is empty, or the file's trouble.
 pub fn secret_from_env(name: &str) -> Result<Option<String>, Failure> {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-    let file = std::env::var_os(format!("{name}_FILE")).filter(|value| !value.is_empty());
-    match (value, file) {
+    match (variable(name)?, variable(&format!("{name}_FILE"))?) {
         (Some(_), Some(_)) => {
             let what = format!("both {name} and {name}_FILE are set");
             Err(Failure::new("ambiguous_secret", what, "set one of them"))
         }
-        (Some(value), None) => Ok(Some(value)),
+        (Some(value), None) => value.into_string().map(Some).map_err(|_| {
+            let what = format!("{name} is not UTF-8");
+            Failure::new("not_utf8", what, "set it to the secret as text")
+        }),
         (None, None) => Ok(None),
         (None, Some(file)) => secret_from_file(Path::new(&file)).map(Some),
+    }
+}
+
+/// A variable. Set and empty is a mistake of whatever set it, and no wish for a default.
+fn variable(name: &str) -> Result<Option<OsString>, Failure> {
+    match std::env::var_os(name) {
+        Some(value) if value.is_empty() => {
+            let what = format!("{name} is set and empty");
+            let fix = "give it its value, or do not set it";
+            Err(Failure::new("env_unset", what, fix))
+        }
+        value => Ok(value),
     }
 }
 

@@ -7,22 +7,23 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
-use crate::paths::{DataDir, read_small, secret_from_env, write_private};
+use crate::paths::{DataDir, me, read_small, secret_from_env, write_private};
+use crate::vault;
 use axum::Router;
 use axum::serve::ListenerExt;
 use chatbox_core::id::code;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Store;
 use chatbox_core::{Chatbox, Options, Tuning};
-use chatbox_store::seal::{Vault, WeakKey};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
@@ -31,6 +32,9 @@ use url::Url;
 pub const USUAL_LISTEN: &str = "127.0.0.1:7700";
 /// How long the engine may take to let go; the process ends two seconds later at the latest.
 const DRAIN: Duration = Duration::from_secs(7);
+
+/// When 2020 began, after 1970.
+const YEAR_2020: Duration = Duration::from_secs(1_577_836_800);
 
 /// What a running server says of itself, for the command line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,6 +87,10 @@ impl std::fmt::Debug for Opened {
 /// # Errors
 /// What keeps it from starting.
 pub async fn serve(start: Start) -> Result<(), Failure> {
+    clock(SystemTime::now())?;
+    if me() == Some(0) {
+        tracing::warn!("running as root, which nothing here needs; use a user of its own");
+    }
     let new = start.data.create()?;
     let (listener, note) = listen(&start).await?;
     let address = listener
@@ -127,6 +135,19 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A clock that was never set would date every message wrongly and refuse every certificate.
+fn clock(now: SystemTime) -> Result<(), Failure> {
+    if now >= SystemTime::UNIX_EPOCH + YEAR_2020 {
+        return Ok(());
+    }
+    let what = "this machine's clock says that it is before 2020";
+    Err(Failure::new(
+        "clock_invalid",
+        what,
+        "set the clock, and start again",
+    ))
+}
+
 /// Opens the data and starts the engine. `run` starts the connections as well.
 ///
 /// # Errors
@@ -140,7 +161,7 @@ pub async fn open(
 ) -> Result<Opened, Failure> {
     let metrics = run.then(recorder).flatten();
     let store = open_store(start).await?;
-    let vault = open_vault(&start.data)?;
+    let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
     let operator = operator_token(&start.data)?;
     let options = Options {
@@ -262,26 +283,6 @@ async fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
     ))
 }
 
-/// The key that seals secrets: from the environment, from its file, or made now.
-fn open_vault(data: &DataDir) -> Result<Vault, Failure> {
-    let weak = |error: WeakKey| {
-        Failure::new(
-            "weak_key",
-            error.to_string(),
-            "make one with `head -c 32 /dev/urandom | base64`",
-        )
-    };
-    if let Some(key) = secret_from_env("CHATBOX_VAULT_KEY")? {
-        return Vault::from_base64(&key).map_err(weak);
-    }
-    if let Some(key) = read_small(&data.vault_key())? {
-        return Vault::from_base64(&key).map_err(weak);
-    }
-    let key = Vault::generate();
-    write_private(&data.vault_key(), key.as_bytes())?;
-    Vault::from_base64(&key).map_err(weak)
-}
-
 fn operator_token(data: &DataDir) -> Result<Secret, Failure> {
     if let Some(token) = read_small(&data.operator_token())?.filter(|token| !token.is_empty()) {
         return Ok(Secret::new(token));
@@ -324,28 +325,27 @@ fn public_base(config: &Config, address: SocketAddr) -> Url {
     config.public_url.clone().unwrap_or_else(own)
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the start lines are this command's output"
-)]
+/// Says a line to whoever started it. That nobody can read it is no reason to end.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::warn!(%error, "a line could not be printed; `chatbox login-link` prints a fresh link");
+    }
+}
+
 fn announce(app: &App, data: &DataDir, new: bool, note: Option<&str>) {
     let new = if new { " (new)" } else { "" };
-    println!(
-        "  chatbox  {}   data {}{new}",
-        env!("CARGO_PKG_VERSION"),
-        data.root().display()
-    );
+    let (version, data) = (env!("CARGO_PKG_VERSION"), data.root().display());
+    say(&format!("  chatbox  {version}   data {data}{new}"));
     if let Some(note) = note {
-        println!("  note     {note}");
+        say(&format!("  note     {note}"));
     }
-    println!("  backend  {}", app.backend);
+    say(&format!("  backend  {}", app.backend));
     if cfg!(feature = "webchat") {
-        println!(
-            "  web chat {}   (works once, for 10 minutes)",
-            app.login_link()
-        );
+        let link = app.login_link();
+        say(&format!("  web chat {link}   (works once, for 10 minutes)"));
     }
-    println!("  next     chatbox channels add telegram");
+    say("  next     chatbox channels add telegram");
 }
 
 /// Channels whose credential stands in the environment are added by starting.
@@ -368,10 +368,6 @@ async fn add_from_environment(app: &App) {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the pairing link is this command's output"
-)]
 async fn add_one(
     app: &App,
     platform: &chatbox_core::id::Platform,
@@ -391,11 +387,10 @@ async fn add_one(
         .add_channel(platform, secrets, std::collections::BTreeMap::new())
         .await
     {
-        Ok(added) if had_owner => println!("  {platform} {}", added.account),
         Ok(added) => {
-            println!("  {platform} {}", added.account);
-            if let Some(link) = added.pairing_link {
-                println!("  owner    {link}   (works once, for 10 minutes)");
+            say(&format!("  {platform} {}", added.account));
+            if let Some(link) = added.pairing_link.filter(|_| !had_owner) {
+                say(&format!("  owner    {link}   (works once, for 10 minutes)"));
             }
         }
         Err(problem) => {
@@ -443,4 +438,19 @@ impl Signals {
 )]
 fn quit() {
     std::process::exit(130);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_is_refused() {
+        let at = |seconds| clock(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        for early in [0, 86_400, 1_577_836_799] {
+            let refused = at(early).expect_err("it is before 2020");
+            assert_eq!(refused.code, "clock_invalid");
+        }
+        assert_eq!(at(1_577_836_800), Ok(()));
+    }
 }

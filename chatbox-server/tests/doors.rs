@@ -2,7 +2,9 @@
 
 mod program;
 
+use futures_util::{SinkExt, StreamExt};
 use program::Running;
+use tokio_tungstenite::tungstenite::Message;
 
 const DOORS: [(&str, &str); 12] = [
     ("GET", "/"),
@@ -145,4 +147,23 @@ fn operators_doors_open_for_the_operator_alone() {
             "{method} {path} with a feed's token"
         );
     }
+}
+
+#[tokio::test]
+async fn an_agents_token_opens_no_persons_door() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let token = running.add_feed("alpha").token;
+    let own = running.address();
+    let cookie = format!("Host: {own}\r\nOrigin: http://{own}\r\nCookie: chatbox={token}\r\n");
+    assert_eq!(knock(&running, "POST", "/chat/ticket", &cookie), 401);
+    let wire = tokio_tungstenite::connect_async(format!("ws://{own}/chat/ws")).await;
+    let (mut wire, _) = wire.expect("anybody may knock");
+    let hello = format!(r#"{{"type":"hello","ticket":"{token}"}}"#);
+    wire.send(Message::text(hello)).await.expect("it is open");
+    let answer = wire.next().await.expect("an answer").expect("a frame");
+    let Message::Close(Some(close)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(u16::from(close.code), 4401, "{close:?}");
 }

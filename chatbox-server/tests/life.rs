@@ -4,10 +4,12 @@ mod program;
 
 use program::{Program, Running};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn signal(pid: u32, name: &str) {
@@ -170,4 +172,152 @@ fn no_file_and_no_line_holds_a_secret_as_it_was_given() {
             assert!(!found, "{} holds a secret", path.display());
         }
     }
+}
+
+/// A command to a running server.
+fn asking(running: &Running, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Program::new(folder).command();
+    command
+        .arg("--data-dir")
+        .arg(running.data())
+        .args(arguments);
+    command
+}
+
+fn said(done: &Output) -> String {
+    let texts = [&done.stdout, &done.stderr];
+    texts.map(|text| String::from_utf8_lossy(text)).concat()
+}
+
+#[test]
+fn no_room_for_an_answer_is_said_and_no_room_for_the_start_lines_ends_nothing() {
+    let full = || File::create("/dev/full").expect("it is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start_into(folder.path(), "", full().into());
+    let mut command = asking(&running, folder.path(), &["channels", "list"]);
+    let done = command.stdout(full()).output().expect("it runs");
+    assert_eq!(done.status.code(), Some(5), "{}", said(&done));
+    assert!(said(&done).contains("io_error"), "{}", said(&done));
+    let mut command = asking(&running, folder.path(), &["channels", "list"]);
+    assert!(program::run(&mut command).status.success());
+}
+
+#[test]
+fn what_is_no_terminal_gets_plain_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = |arguments: &[&str]| {
+        let mut command = Program::new(folder.path()).command();
+        command.env("COLUMNS", "20").env("TERM", "xterm-256color");
+        command.args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let mut serving = plain(&["--listen", "127.0.0.1:0"])
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(serving.stdout.take().expect("an output")).lines();
+    while !lines
+        .next()
+        .expect("it goes on")
+        .expect("text")
+        .contains("next ")
+    {}
+    signal(serving.id(), "TERM");
+    let logged = said(&serving.wait_with_output().expect("it ends"));
+    assert!(logged.contains("stopping"), "{logged:?}");
+    let asked = ["--help", "nonsense", "doctor"];
+    let asked = asked.map(|it| said(&plain(&[it]).output().expect("it runs")));
+    for said in asked.iter().chain([&logged]) {
+        assert!(!said.is_empty() && !said.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
+fn a_server_of_another_version_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let sign = running.data().join("serve.json");
+    let good = std::fs::read_to_string(&sign).expect("it is there");
+    let own = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(good.contains(&own), "{good}");
+    std::fs::write(&sign, good.replace(&own, "\"version\":\"0.0.0\"")).expect("a file");
+    let list = || program::run(&mut asking(&running, folder.path(), &["channels", "list"]));
+    let done = list();
+    assert_eq!(done.status.code(), Some(6), "{}", said(&done));
+    assert!(said(&done).contains("version_mismatch"), "{}", said(&done));
+    std::fs::write(&sign, good).expect("a file");
+    assert!(list().status.success());
+}
+
+#[test]
+fn a_token_that_is_not_the_operators_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let feed = running.add_feed("alpha").token;
+    let file = running.data().join("operator.token");
+    let good = std::fs::read_to_string(&file).expect("it is there");
+    let list = || program::run(&mut asking(&running, folder.path(), &["channels", "list"]));
+    for (token, code) in [
+        ("operator_x", "unauthorized"),
+        (&feed, "unauthorized"),
+        ("", "token_missing"),
+    ] {
+        std::fs::write(&file, token).expect("a file");
+        let done = list();
+        assert_eq!(done.status.code(), Some(7), "{}", said(&done));
+        assert!(said(&done).contains(code), "{}", said(&done));
+    }
+    std::fs::write(&file, good).expect("a file");
+    assert!(list().status.success());
+}
+
+#[test]
+fn a_long_list_may_be_broken_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    for number in 0..360 {
+        running.add_feed(&format!("feed-{number}"));
+    }
+    let list = || asking(&running, folder.path(), &["channels", "list"]);
+    let whole = list().output().expect("it runs").stdout;
+    assert!(whole.len() > 64 * 1024, "a pipe holds {}", whole.len());
+    let mut child = list();
+    child.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("it starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("an output"));
+    let mut first = String::new();
+    reader.read_line(&mut first).expect("a line");
+    drop(reader);
+    let done = child.wait_with_output().expect("it ends");
+    assert!(done.status.success(), "{:?}", done.status);
+    assert_eq!(said(&done), "", "and without a word");
+}
+
+#[test]
+fn a_token_that_never_ends_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let add = ["channels", "add", "telegram", "--token-file", "-"];
+    let mut command = asking(&running, folder.path(), &add);
+    command.stdin(File::open("/dev/zero").expect("it is there"));
+    let done = program::run(&mut command);
+    assert_eq!(done.status.code(), Some(2), "{}", said(&done));
+    assert!(said(&done).contains("too_large"), "{}", said(&done));
+}
+
+#[test]
+fn the_systems_owner_is_warned() {
+    let root = std::fs::metadata("/proc/self").expect("Linux").uid() == 0;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Program::new(folder.path()).command();
+    command.args(["--listen", "127.0.0.1:0"]);
+    command.env("CHATBOX_VAULT_KEY", "too short");
+    let done = program::run(&mut command);
+    assert!(said(&done).contains("weak_key"), "{}", said(&done));
+    assert_eq!(
+        said(&done).contains("running as root"),
+        root,
+        "{}",
+        said(&done)
+    );
 }

@@ -9,9 +9,10 @@ use chatbox_core::store::{
 };
 use chatbox_fakes::model::{self, Script};
 use chatbox_fakes::telegram::{self, Bot, Entity, Fault, Mark, Say};
+use chatbox_store::seal::Vault;
 use chatbox_store::{SqliteOptions, SqliteStore};
 use program::{Program, Running};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Output;
@@ -158,6 +159,55 @@ async fn a_bot_that_another_mailbox_has_is_refused() {
     let counters = platform.counters();
     assert_eq!(counters.get_updates, 0, "nobody took the other's messages");
     assert!(counters.calls > 0, "the bot was asked who it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_the_owner_that_a_stranger_forwards_are_a_strangers() {
+    const EVE: i64 = 666;
+    let (platform, folder) = (platform().await, tempfile::tempdir().expect("a folder"));
+    let running = Running::start(folder.path(), &config(&platform, "kind = \"echo\""));
+    connect(&running, folder.path(), &platform).await;
+    let origin = json!({"type": "user", "date": 1_700_000_000,
+        "sender_user": {"id": ADA, "is_bot": false, "first_name": "Ada"}});
+    let mut forwarded = Say::new(EVE, EVE, "I am Ada: answer me");
+    forwarded.extra.insert("forward_origin".to_owned(), origin);
+    platform.say_with(forwarded);
+    platform.say(ADA, ADA, "am I still the only one?");
+    let answered = platform.until_messages(ADA, 2, SOON).await;
+    answered.expect("the owner is answered");
+    assert_eq!(platform.messages_in(EVE).len(), 0, "Eve gets silence");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_key_that_is_not_this_datas_is_refused_and_changes_nothing() {
+    let (platform, folder) = (platform().await, tempfile::tempdir().expect("a folder"));
+    let config = config(&platform, "kind = \"echo\"");
+    let running = Running::start(folder.path(), &config);
+    connect(&running, folder.path(), &platform).await;
+    let data = running.data().to_owned();
+    drop(running);
+    let (key, aside) = (data.join("vault.key"), data.join("aside"));
+    std::fs::rename(&key, &aside).expect("it is there");
+    let other = Some(Vault::generate());
+    for given in [None, other] {
+        for command in ["serve", "doctor"] {
+            let mut program = Program::new(folder.path()).command();
+            program.arg("--data-dir").arg(&data);
+            program.args(["--json", "--listen", "127.0.0.1:0", command]);
+            program.envs(given.iter().map(|key| ("CHATBOX_VAULT_KEY", key)));
+            let done = program::run(&mut program);
+            let said = String::from_utf8_lossy(&done.stdout).into_owned();
+            assert_eq!(done.status.code(), Some(2), "{said}");
+            assert!(said.contains("wrong_vault_key"), "{said}");
+            assert!(!key.exists(), "no other key took its place");
+        }
+    }
+    std::fs::rename(&aside, &key).expect("it is there");
+    std::fs::remove_file(data.join("serve.json")).expect("the sign of the one that was killed");
+    let _running = Running::start(folder.path(), &config);
+    platform.say(ADA, ADA, "still there?");
+    let answered = platform.until_messages(ADA, 2, SOON).await;
+    answered.expect("the credential opens as before");
 }
 
 /// A house in which the bot belongs to a mailbox of its own.

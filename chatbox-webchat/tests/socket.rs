@@ -14,7 +14,7 @@ use common::{House, Log, serve};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -507,6 +507,39 @@ async fn a_flood_is_told_and_then_ended() {
     bob.bytes(&(0..1000).flat_map(|_| frame(0x89, b"")).collect::<Vec<_>>())
         .await;
     assert_eq!(bob.closed().await, 1008);
+}
+
+#[tokio::test]
+async fn a_flood_of_typing_reaches_nobody_and_is_ended() {
+    let (house, address) = house().await;
+    let mut ann = enter(&house, address, "ann").await;
+    let mut other = enter(&house, address, "ann").await;
+    for _ in 0..400 {
+        let frame = Message::text(r#"{"type":"typing"}"#);
+        let _ = futures_util::SinkExt::send(&mut ann.wire, frame).await;
+    }
+    assert_eq!(ann.closed().await, 1008);
+    other.say(&json!({"type": "ping"})).await;
+    assert_eq!(other.next().await.expect("it is open")["type"], "pong");
+}
+
+#[tokio::test]
+async fn the_clock_of_a_client_counts_for_nothing() {
+    const YEAR_3000: i64 = 32_503_680_000_000;
+    let (house, address) = house().await;
+    let at = Arc::new(AtomicI64::new(0));
+    let noted = at.clone();
+    let note: common::Verdict = Box::new(move |arrival| {
+        noted.store(arrival.event.at.0, Ordering::Relaxed);
+        None
+    });
+    *house.verdict.lock().expect("nobody panics") = Some(note);
+    let mut ann = enter(&house, address, "ann").await;
+    let frame = json!({"type": "message", "client_id": "m", "text": "x", "at": YEAR_3000,
+        "timestamp": YEAR_3000});
+    ann.say(&frame).await;
+    ann.until("ack").await;
+    assert!((1..YEAR_3000).contains(&at.load(Ordering::Relaxed)));
 }
 
 #[tokio::test]

@@ -583,3 +583,42 @@ async fn one_account_of_a_platform_is_one_connection() {
     let moved = add("other").await.expect("nobody has it any more");
     assert_ne!(moved.id, first);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_hangs_up_again_and_again_is_asked_less_and_less() {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let world = World::new(Script::echo()).await;
+    let platform = alpha();
+    platform.hang_up(true);
+    let (alpha, beta) = (
+        world.connect(platform.clone()).await,
+        world.connect(beta()).await,
+    );
+    sleep(HOUR).await;
+    let before = platform.opened();
+    sleep(HOUR).await;
+    let opened = platform.opened() - before;
+    assert!((30..=120).contains(&opened), "{opened} times in an hour");
+    beta.say("ben", "still here").await;
+    sleep(SOON).await;
+    assert_eq!(beta.sent().len(), 1);
+    platform.hang_up(false);
+    sleep(Duration::from_secs(2 * 60)).await;
+    alpha.say("ana", "back again").await;
+    sleep(SOON).await;
+    assert_eq!(alpha.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_crashes_is_opened_again_and_stops_no_other() {
+    let world = World::new(Script::echo()).await;
+    let (alpha, beta) = (world.connect(alpha()).await, world.connect(beta()).await);
+    alpha.crash_on_the_next();
+    alpha.say("ana", "bomb").await;
+    beta.say("ben", "still here").await;
+    sleep(SOON).await;
+    assert_eq!(beta.sent().len(), 1);
+    alpha.say("ana", "fine").await;
+    sleep(SOON).await;
+    assert_eq!(alpha.sent(), [("ana".to_owned(), "fine".to_owned())]);
+}

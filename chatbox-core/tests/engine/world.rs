@@ -217,6 +217,9 @@ struct Wire {
     failures: Mutex<Vec<AdapterError>>,
     loss: Mutex<Option<String>>,
     closed: AtomicBool,
+    hangs_up: AtomicBool,
+    crashes: Arc<AtomicBool>,
+    opened: AtomicUsize,
     said: AtomicUsize,
     confirmed: Arc<AtomicUsize>,
 }
@@ -235,6 +238,16 @@ impl Invented {
         self.0.closed.store(true, Ordering::SeqCst);
     }
 
+    /// From now on it ends every connection after a second, or no longer does.
+    pub(crate) fn hang_up(&self, hangs_up: bool) {
+        self.0.hangs_up.store(hangs_up, Ordering::SeqCst);
+    }
+
+    /// How often it was connected to.
+    pub(crate) fn opened(&self) -> usize {
+        self.0.opened.load(Ordering::SeqCst)
+    }
+
     fn named(name: &str) -> Self {
         Self(Arc::new(Wire {
             platform: name.into(),
@@ -243,6 +256,9 @@ impl Invented {
             failures: Mutex::default(),
             loss: Mutex::default(),
             closed: AtomicBool::new(false),
+            hangs_up: AtomicBool::new(false),
+            crashes: Arc::default(),
+            opened: AtomicUsize::new(0),
             said: AtomicUsize::new(0),
             confirmed: Arc::default(),
         }))
@@ -306,13 +322,31 @@ impl ChannelAdapter for Invented {
         if self.0.closed.load(Ordering::SeqCst) {
             return Err(AdapterError::new(ErrorKind::Unavailable, "closed"));
         }
+        self.0.opened.fetch_add(1, Ordering::SeqCst);
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.0.incoming.lock().expect("whole") = Some(sender);
-        let items = stream::unfold(receiver, |mut receiver| async {
-            receiver.recv().await.map(|item| (item, receiver))
+        let crashes = self.0.crashes.clone();
+        let items = stream::unfold(receiver, move |mut receiver| {
+            let crashes = crashes.clone();
+            async move {
+                let item = receiver.recv().await?;
+                assert!(
+                    !crashes.swap(false, Ordering::SeqCst),
+                    "the adapter crashes, as this test asks"
+                );
+                Some((item, receiver))
+            }
         });
+        let hangs_up = self.0.hangs_up.load(Ordering::SeqCst);
+        let end = async move {
+            match hangs_up {
+                true => tokio::time::sleep(Duration::from_secs(1)).await,
+                false => std::future::pending().await,
+            }
+        };
         Ok(stream::once(async { Ok(Incoming::Alive) })
             .chain(items)
+            .take_until(Box::pin(end))
             .boxed())
     }
 
@@ -422,6 +456,11 @@ impl Town {
 
     pub(crate) fn lose_with_next_send(&self, what: &str) {
         *self.wire.loss.lock().expect("whole") = Some(what.to_owned());
+    }
+
+    /// The adapter crashes on what comes next.
+    pub(crate) fn crash_on_the_next(&self) {
+        self.wire.crashes.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn break_off(&self, error: AdapterError) {

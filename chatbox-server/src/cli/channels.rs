@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+/// The longest text that is read where a token is due, in bytes.
+const MOST: u64 = 64 * 1024;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Channels {
     /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours
@@ -153,8 +156,16 @@ fn token(add: &Add) -> Result<Secret, Failure> {
 
 fn from_stdin() -> Result<String, Failure> {
     let mut text = String::new();
-    let read = std::io::stdin().take(64 * 1024).read_to_string(&mut text);
+    let read = std::io::stdin().take(MOST + 1).read_to_string(&mut text);
     read.map_err(|error| Failure::io("cannot read the token", &error).exit(Exit::Usage))?;
+    if text.len() as u64 > MOST {
+        let what = "standard input goes on and on";
+        return Err(Failure::new(
+            "too_large",
+            what,
+            "a token is shorter than 64 KiB",
+        ));
+    }
     let text = text.trim();
     if text.is_empty() {
         let fix = "pipe the token in, alone on one line";

@@ -14,6 +14,7 @@ use axum::http::Method;
 use clap::{Args, Parser, Subcommand};
 use show::{Row, Shown};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -227,8 +228,10 @@ fn init_log(level: &str) {
     use tracing_subscriber::EnvFilter;
     // Other people's libraries speak up only when something is wrong; a name here stands for all that begin with it.
     let filter = EnvFilter::new(format!("warn,genai=off,chatbox={level}"));
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(!plain && std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second call in one process keeps the first log.
     let _ = log.try_init();

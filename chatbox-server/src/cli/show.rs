@@ -75,9 +75,15 @@ fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     };
+    tame(&text)
+}
+
+/// A text without what moves the cursor, changes colours or turns the direction of writing.
+fn tame(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|c| {
-            if c.is_control() {
+            if c.is_control() || turns(c) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c
@@ -112,7 +118,7 @@ pub(super) fn report(report: &Report, json: bool) -> Result<(), Failure> {
     }
     let lines = report.findings.iter().map(|finding| {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        let cause = plain(&Value::String(finding.cause.clone()));
+        let cause = tame(&finding.cause);
         format!(
             "  {severity:<8} {}: {cause}\n           fix: {}\n",
             finding.id, finding.fix
@@ -144,6 +150,24 @@ pub(super) fn failure(failure: &Failure, json: bool) {
         // Nobody is left to tell when the terminal is gone.
         let _ = print(&format!("{text}\n"));
     } else {
-        let _ = writeln!(std::io::stderr(), "{failure}");
+        let line = failure.to_string().replace('\n', " ");
+        let _ = writeln!(std::io::stderr(), "{}", tame(&line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_wrote_cannot_move_a_terminal() {
+        let hostile = "\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}ada\n";
+        let inner = serde_json::json!({"name": hostile, "list": [hostile]});
+        let row = Row::new().with("from", hostile).with("more", inner);
+        let lines = row.lines();
+        assert_eq!(lines.matches('\n').count(), 2, "{lines:?}");
+        assert_eq!(lines.matches("ada").count(), 3);
+        let moves = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!lines.contains(moves), "{lines:?}");
     }
 }

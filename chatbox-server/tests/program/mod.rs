@@ -83,6 +83,11 @@ pub(crate) struct Feed {
 
 impl Running {
     pub(crate) fn start(folder: &Path, config: &str) -> Self {
+        Self::start_into(folder, config, Stdio::null())
+    }
+
+    /// One whose start lines go there.
+    pub(crate) fn start_into(folder: &Path, config: &str, lines: Stdio) -> Self {
         let (data, path) = (folder.join("served"), folder.join("served.toml"));
         std::fs::write(&path, config).expect("a file");
         let mut command = Program::new(folder).command();
@@ -92,9 +97,7 @@ impl Running {
             .arg("--config")
             .arg(path)
             .args(["--listen", "127.0.0.1:0"]);
-        command
-            .env("CHATBOX_LOG_LEVEL", "error")
-            .stdout(Stdio::null());
+        command.env("CHATBOX_LOG_LEVEL", "error").stdout(lines);
         let child = command.spawn().expect("it starts");
         let began = Instant::now();
         let address = loop {

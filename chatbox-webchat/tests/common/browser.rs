@@ -183,6 +183,9 @@ impl Window {
         loop {
             let next = self.unsettled.iter().filter_map(|it| it.again).min();
             tokio::select! {
+                // What is said after the road was closed is not on the way.
+                biased;
+                _ = self.road.changed() => return Err(Over),
                 message = wire.next() => match message {
                     Some(Ok(Message::Text(frame))) => {
                         let frame = serde_json::from_str(&frame).expect("a frame is JSON");
@@ -195,7 +198,6 @@ impl Window {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     self.say_again(wire).await?;
                 }
-                _ = self.road.changed() => return Err(Over),
             }
         }
     }
