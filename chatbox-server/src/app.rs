@@ -1,6 +1,6 @@
 //! What every door of the server shares.
 
-use crate::auth::{Auth, OWNER};
+use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
@@ -320,7 +320,8 @@ pub fn cookie(headers: &HeaderMap) -> Option<Secret> {
 /// The web chat's visitors: whoever holds a login.
 #[cfg(feature = "webchat")]
 pub mod visitors {
-    use super::{App, OWNER};
+    use super::App;
+    use crate::auth::OWNER;
     use async_trait::async_trait;
     use axum::http::HeaderMap;
     use chatbox_webchat::{Visitor, Visitors};
