@@ -60,6 +60,7 @@ impl Writer {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-16000")
+            .pragma("wal_autocheckpoint", "4000")
             .disable_statement_logging()
             .row_buffer_size(256)
             .connect()

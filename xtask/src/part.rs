@@ -129,8 +129,11 @@ impl House {
         let mut command = Command::new(cargo);
         command.arg(verb).current_dir(&self.root);
         // What cargo told this program about itself is not meant for the next one.
-        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_PKG_VERSION"] {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&*name);
+            }
         }
         command
     }
