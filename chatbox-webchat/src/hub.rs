@@ -17,13 +17,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How much longer than a goodbye a shut-down waits.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a socket waits for an adapter that is about to open.
+const OPENING: Duration = Duration::from_secs(2);
 
 /// Shared by the routes, the sockets and the adapter.
 pub(crate) struct Hub {
@@ -37,14 +40,11 @@ pub(crate) struct Hub {
     pub(crate) uploading: Semaphore,
     /// Every socket's task.
     pub(crate) tasks: TaskTracker,
-    inner: Mutex<Inner>,
+    house: watch::Sender<Option<Arc<House>>>,
+    chats: Mutex<Chats>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    house: Option<Arc<House>>,
-    chats: HashMap<Handle, Chat>,
-}
+type Chats = HashMap<Handle, Chat>;
 
 /// What an open adapter stands for.
 #[derive(Debug)]
@@ -74,7 +74,8 @@ impl Hub {
             uploading: Semaphore::new(limits.uploads),
             uploads: Uploads::default(),
             tasks: TaskTracker::new(),
-            inner: Mutex::default(),
+            house: watch::Sender::default(),
+            chats: Mutex::default(),
             visitors,
             limits,
         })
@@ -82,8 +83,7 @@ impl Hub {
 
     /// The adapter is open. An older one, if any, is taken down.
     pub(crate) fn settle_in(&self, house: Arc<House>) {
-        let old = self.lock().house.replace(house);
-        if let Some(old) = old {
+        if let Some(old) = self.house.send_replace(Some(house)) {
             old.gone.cancel();
         }
     }
@@ -91,10 +91,13 @@ impl Hub {
     /// The adapter is closed: its sockets end and may come again.
     pub(crate) fn move_out(&self, house: &Arc<House>) {
         house.gone.cancel();
-        let mut inner = self.lock();
-        if inner.house.as_ref().is_some_and(|h| Arc::ptr_eq(h, house)) {
-            inner.house = None;
-        }
+        self.house.send_if_modified(|open| {
+            let ours = open.as_ref().is_some_and(|open| Arc::ptr_eq(open, house));
+            if ours {
+                *open = None;
+            }
+            ours
+        });
     }
 
     /// Takes the adapter down and waits for the sockets to end.
@@ -105,21 +108,28 @@ impl Hub {
         self.tasks.close();
         let all_gone = self.tasks.wait();
         let longest = self.limits.linger + GRACE;
-        if tokio::time::timeout(longest, all_gone).await.is_err() {
+        if timeout(longest, all_gone).await.is_err() {
             tracing::debug!(left = self.tasks.len(), "some sockets did not say goodbye");
         }
         self.tasks.reopen();
     }
 
     /// The open adapter, if there is one.
-    pub(crate) fn house(&self) -> Option<Arc<House>> {
-        self.lock().house.clone()
+    fn house(&self) -> Option<Arc<House>> {
+        self.house.borrow().clone()
+    }
+
+    /// The open adapter, or the one that opens within a moment: people come as soon as they are told where.
+    pub(crate) async fn house_soon(&self) -> Option<Arc<House>> {
+        let mut house = self.house.subscribe();
+        let opened = timeout(OPENING, house.wait_for(Option::is_some));
+        opened.await.ok()?.ok()?.clone()
     }
 
     /// Takes a seat. A device takes the place of its own older socket.
     pub(crate) fn enter(&self, seat: &Arc<Seat>) -> Result<(), Closing> {
-        let mut inner = self.lock();
-        let chat = inner.chats.entry(seat.chat.clone()).or_default();
+        let mut chats = self.lock();
+        let chat = chats.entry(seat.chat.clone()).or_default();
         if seat.device.is_some()
             && let Some(nth) = chat.seats.iter().position(|s| s.device == seat.device)
         {
@@ -137,11 +147,11 @@ impl Hub {
 
     /// Leaves a seat.
     pub(crate) fn leave(&self, seat: &Arc<Seat>) {
-        let mut inner = self.lock();
-        if let Some(chat) = inner.chats.get_mut(&seat.chat) {
+        let mut chats = self.lock();
+        if let Some(chat) = chats.get_mut(&seat.chat) {
             chat.seats.retain(|other| !Arc::ptr_eq(other, seat));
             if chat.seats.is_empty() {
-                inner.chats.remove(&seat.chat);
+                chats.remove(&seat.chat);
             }
         }
     }
@@ -149,7 +159,7 @@ impl Hub {
     /// Ends every socket of a visitor whose login has ended.
     pub(crate) fn expel(&self, visitor: &ExternalId) {
         let handle = Handle::new(visitor.as_str());
-        if let Some(chat) = self.lock().chats.get(&handle) {
+        if let Some(chat) = self.lock().get(&handle) {
             chat.seats.iter().for_each(|s| s.close(Closing::NotKnown));
         }
         self.uploads.forget(visitor);
@@ -157,28 +167,24 @@ impl Hub {
 
     /// How many sockets have said hello.
     pub(crate) fn seated(&self) -> usize {
-        self.lock()
-            .chats
-            .values()
-            .map(|chat| chat.seats.len())
-            .sum()
+        self.lock().values().map(|chat| chat.seats.len()).sum()
     }
 
     /// The agent writes.
     pub(crate) fn typing(&self, handle: &Handle) {
-        if let Some(chat) = self.lock().chats.get(handle) {
+        if let Some(chat) = self.lock().get(handle) {
             chat.seats.iter().for_each(|seat| seat.typing());
         }
     }
 
     /// The agent's reply has grown. A piece that comes after the whole is dropped.
     pub(crate) fn draft(&self, handle: &Handle, id: i64, markup: &Markup) {
-        if !self.lock().chats.contains_key(handle) {
+        if !self.lock().contains_key(handle) {
             return;
         }
         let frame = outbound::draft(id, markup);
-        let mut inner = self.lock();
-        let Some(chat) = inner.chats.get_mut(handle) else {
+        let mut chats = self.lock();
+        let Some(chat) = chats.get_mut(handle) else {
             return;
         };
         if chat.ended == Some(id) {
@@ -211,8 +217,8 @@ impl Hub {
             return;
         };
         let frame = outbound::line(&visitor, line);
-        let mut inner = self.lock();
-        let Some(chat) = inner.chats.get_mut(handle) else {
+        let mut chats = self.lock();
+        let Some(chat) = chats.get_mut(handle) else {
             return;
         };
         let said = matches!(line.body, EventBody::Message(_));
@@ -231,13 +237,13 @@ impl Hub {
     }
 
     fn visitor_of(&self, handle: &Handle) -> Option<crate::Visitor> {
-        let inner = self.lock();
-        let seat = inner.chats.get(handle)?.seats.first()?;
+        let chats = self.lock();
+        let seat = chats.get(handle)?.seats.first()?;
         Some(seat.visitor.clone())
     }
 
     fn moved(&self, handle: &Handle, positions: &Positions) {
-        if let Some(chat) = self.lock().chats.get(handle) {
+        if let Some(chat) = self.lock().get(handle) {
             chat.seats
                 .iter()
                 .for_each(|seat| seat.moved(positions.into()));
@@ -245,13 +251,13 @@ impl Hub {
     }
 
     fn lag(&self) {
-        let inner = self.lock();
-        let seats = inner.chats.values().flat_map(|chat| &chat.seats);
+        let chats = self.lock();
+        let seats = chats.values().flat_map(|chat| &chat.seats);
         seats.for_each(|seat| seat.lag());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Chats> {
+        self.chats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

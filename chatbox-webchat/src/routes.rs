@@ -57,7 +57,7 @@ async fn open(State(hub): State<Arc<Hub>>, request: Request) -> Result<Response,
     no_credential_in(request.uri().query().unwrap_or_default())?;
     let accept = accept(request.headers())?;
     let protocol = protocol(request.headers())?;
-    let house = hub.house().ok_or_else(Refusal::not_ready)?;
+    let house = hub.house_soon().await.ok_or_else(Refusal::not_ready)?;
     let upgrade = hyper::upgrade::on(request);
     let tasks = hub.tasks.clone();
     tasks.spawn(async move {

@@ -79,7 +79,7 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let house = hub.house().ok_or_else(Refusal::not_ready)?;
+    let house = hub.house_soon().await.ok_or_else(Refusal::not_ready)?;
     let visitor = hub.visitors.known(&headers).await;
     let visitor = visitor.ok_or_else(Refusal::not_known)?;
     let _place = hub.uploading.try_acquire().map_err(|_| {
