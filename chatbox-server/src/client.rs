@@ -1,7 +1,7 @@
 //! The command line as a client: it asks the running server, or where none runs makes the same call in this process.
 
 use crate::failure::{Exit, Failure};
-use crate::paths::read_small;
+use crate::paths::{is_held, read_small};
 use crate::serve::{self, ServeJson, Start};
 use axum::Router;
 use axum::body::Body;
@@ -124,15 +124,14 @@ impl Client {
 }
 
 fn running(start: &Start) -> Result<Option<ServeJson>, Failure> {
-    let Some(text) = read_small(&start.data.serve_json())? else {
+    let notice = start.data.serve_json();
+    let Some(text) = read_small(&notice)? else {
         return Ok(None);
     };
     let Ok(own) = serde_json::from_str::<ServeJson>(&text) else {
         return Ok(None);
     };
-    let alive = std::path::Path::new(&format!("/proc/{}", own.pid)).exists()
-        || !std::path::Path::new("/proc").exists();
-    Ok(alive.then_some(own))
+    Ok(is_held(&notice).then_some(own))
 }
 
 /// A server that was started before an upgrade may answer something else than is asked here.

@@ -110,10 +110,11 @@ impl Config {
                 "write it as 127.0.0.1:7700 or [::1]:7700",
             )
         })?;
-        let sheltered = self.behind_proxy && self.public_url.is_some();
+        let is_https = |url: &Url| url.scheme() == "https";
+        let sheltered = self.behind_proxy && self.public_url.as_ref().is_some_and(is_https);
         if !(address.ip().is_loopback() || sheltered) {
             let what = format!("{address} can be reached by other machines without encryption");
-            let fix = "listen on 127.0.0.1, or put a TLS proxy in front and set behind_proxy = true and public_url";
+            let fix = "listen on 127.0.0.1, or put a TLS proxy in front and set behind_proxy = true and an https public_url";
             return Err(Failure::new("insecure_bind", what, fix));
         }
         Ok(address)
@@ -386,6 +387,10 @@ mod tests {
             ("listen: 127.0.0.1:7700", "looks_like_yaml"),
             ("{ \"listen\": \"x\" }", "looks_like_yaml"),
             ("listen = \"0.0.0.0:7700\"", "insecure_bind"),
+            (
+                "listen = \"0.0.0.0:7700\"\nbehind_proxy = true\npublic_url = \"http://a.test\"",
+                "insecure_bind",
+            ),
             ("listen = \"localhost.evil.com:1\"", "invalid_listen"),
             ("listen = \"127.0.0.1:65536\"", "invalid_listen"),
             ("log_level = \"loud\"", "invalid_log_level"),

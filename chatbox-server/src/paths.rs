@@ -126,6 +126,21 @@ pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     fs::rename(&draft, path).map_err(failed)
 }
 
+/// Holds a file for as long as this process lives.
+///
+/// # Errors
+/// `io_error`.
+pub fn hold(path: &Path) -> Result<fs::File, Failure> {
+    let held = fs::File::open(path).and_then(|file| file.lock().map(|()| file));
+    held.map_err(|error| Failure::io(&format!("cannot hold {}", path.display()), &error))
+}
+
+/// Whether somebody holds the file. Who was killed does not, whatever runs under its number or at its port now.
+pub fn is_held(path: &Path) -> bool {
+    fs::File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+}
+
 /// A small file's text without its trailing newline, or `None` where there is no file.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
-use crate::paths::{DataDir, me, read_small, secret_from_env, write_private};
+use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
 use crate::vault;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -97,7 +97,9 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| Failure::io("cannot listen", &error))?;
     let base = public_base(&start.config, address);
-    let opened = open(&start, new, base, true, address.ip().is_loopback()).await?;
+    // What a proxy passes on comes from this machine too.
+    let alone = address.ip().is_loopback() && start.config.public_url.is_none();
+    let opened = open(&start, new, base, true, alone).await?;
     let app = opened.app.clone();
     let own = ServeJson {
         pid: std::process::id(),
@@ -106,6 +108,7 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
     };
     let own = serde_json::to_vec(&own).expect("three fields are JSON");
     write_private(&start.data.serve_json(), &own)?;
+    let _held = hold(&start.data.serve_json())?;
     let stop = tokio_util::sync::CancellationToken::new();
     let serving = tokio::spawn(
         axum::serve(

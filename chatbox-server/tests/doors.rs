@@ -167,3 +167,34 @@ async fn an_agents_token_opens_no_persons_door() {
     };
     assert_eq!(u16::from(close.code), 4401, "{close:?}");
 }
+
+#[test]
+fn what_a_stranger_sends_is_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let head = |path: &str, length: usize| {
+        let own = running.address();
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\nAuthorization: Bearer x.y\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let feed = running.exchange(head("/v1/connections/x/messages", 1024 * 1024).as_bytes());
+    assert_eq!(status(&feed), 401, "{feed}");
+    let some = "x".repeat(8192);
+    let login = running.exchange((head("/login", 1024 * 1024) + &some).as_bytes());
+    assert_eq!(status(&login), 413, "{login}");
+}
+
+#[test]
+fn what_a_proxy_passes_on_does_not_see_the_counters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "public_url = \"https://chat.example.org\"\n");
+    let own = running.address().to_owned();
+    for host in ["chat.example.org", &own] {
+        let got = |path| knock(&running, "GET", path, &format!("Host: {host}\r\n"));
+        assert_eq!(got("/metrics"), 401, "{host}");
+        assert_eq!(got("/health"), 401, "{host}");
+        assert_eq!(got("/health/live"), 200, "{host}");
+    }
+}

@@ -321,3 +321,21 @@ fn the_systems_owner_is_warned() {
         said(&done)
     );
 }
+
+#[test]
+fn whoever_has_a_killed_servers_number_and_port_gets_no_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut running = Running::start(folder.path(), "");
+    let (pid, address) = (running.pid(), running.address().to_owned());
+    signal(pid, "KILL");
+    running.ended(Duration::from_secs(5)).expect("it is dead");
+    let sign = running.data().join("serve.json");
+    let said = std::fs::read_to_string(&sign).expect("the dead one left it");
+    let ours = format!("\"pid\":{}", std::process::id());
+    std::fs::write(&sign, said.replace(&format!("\"pid\":{pid}"), &ours)).expect("a file");
+    let thief = std::net::TcpListener::bind(address).expect("the port is free");
+    thief.set_nonblocking(true).expect("it can");
+    let done = program::run(&mut asking(&running, folder.path(), &["channels", "list"]));
+    assert!(thief.accept().is_err(), "it was asked, with the token");
+    assert!(done.status.success(), "{done:?}");
+}

@@ -4,6 +4,7 @@
 //! the inside.
 
 use chatbox_connector_api::Egress;
+use chatbox_connector_api::kit::egress::reachable;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -83,7 +84,7 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<SocketAddr> = found
-                .filter(|address| egress == Egress::Private || is_public(address.ip()))
+                .filter(|address| reachable(address.ip(), egress))
                 .collect();
             if allowed.is_empty() {
                 let why = "the name of the server leads to a private address, which is not allowed";

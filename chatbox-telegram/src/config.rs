@@ -58,6 +58,10 @@ impl Config {
         } else {
             egress
         };
+        if named_private {
+            // A name is looked at when it is resolved.
+            chatbox_connector_api::kit::egress::check(&api_base, egress)?;
+        }
         if api_base.scheme() == "http" && egress == Egress::Public {
             return Err(invalid(
                 "`api_base` is plain http: the token would cross the internet in the open; use https",
@@ -196,6 +200,8 @@ mod tests {
         for bad in [
             "http://example.org",
             "http://bot-api:8081",
+            "http://169.254.169.254",
+            "http://[fd00:ec2::254]",
             "ftp://example.org",
             "https://user:pw@example.org",
             "https://example.org/?x=1",
@@ -203,5 +209,7 @@ mod tests {
         ] {
             assert!(config(Some(bad), TOKEN, Egress::Public).is_err(), "{bad}");
         }
+        let neighbours = config(Some("http://169.254.169.254"), TOKEN, Egress::Private);
+        assert!(neighbours.is_err(), "a cloud keeps credentials there");
     }
 }

@@ -51,7 +51,7 @@ async function signIn(code) {
 
 /** Uses the code in the address, once, and takes it out of the history. */
 function start() {
-	const code = decodeURIComponent(location.hash.slice(1)).trim();
+	const code = location.hash.slice(1).trim();
 	if (location.hash) history.replaceState(null, '', location.pathname);
 	field.value = code;
 	if (code) signIn(code);

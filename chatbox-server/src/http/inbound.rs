@@ -4,8 +4,10 @@ use super::{Bearer, Problem};
 use crate::app::App;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use chatbox_core::connector::Fate;
 use chatbox_core::event::{Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender};
@@ -104,19 +106,35 @@ pub(crate) struct Received {
     duplicate: bool,
 }
 
+/// The connection in the address, whose token came along: known before a byte of the body is read.
+pub(crate) struct Own(ConnectionId);
+
+impl FromRequestParts<Arc<App>> for Own {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let Path(id) = path.map_err(IntoResponse::into_response)?;
+        let Bearer(token) = Bearer::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        let principal = app.inbound_principal(&token).await;
+        let principal = principal.map_err(|error| Problem::from(error).into_response())?;
+        if principal.as_deref() != Some(id.as_str()) {
+            let problem = Problem::unauthorized("this token is not this connection's");
+            return Err(problem.into_response());
+        }
+        Ok(Self(ConnectionId::new(id)))
+    }
+}
+
 /// Takes one message in.
 pub(crate) async fn receive(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Bearer(token): Bearer,
+    Own(connection): Own,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Received>, Problem> {
-    let principal = app.inbound_principal(&token).await?;
-    let connection = ConnectionId::new(id);
-    if principal.as_deref() != Some(connection.as_str()) {
-        return Err(Problem::unauthorized("this token is not this connection's"));
-    }
     let inbound = parse(&headers, &body)?;
     let event = translate(&app, inbound).await?;
     match app.chatbox.receive(&connection, event).await {

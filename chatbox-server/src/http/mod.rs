@@ -27,6 +27,9 @@ use std::sync::Arc;
 /// The largest body of an ordinary request, in bytes.
 const BODY: usize = 1024 * 1024;
 
+/// The largest body of a login, which anybody may send, in bytes.
+const LOGIN: usize = 4096;
+
 /// The whole server as a service.
 pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
     let operator = Router::new()
@@ -49,7 +52,10 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route_layer(from_fn_with_state(app.clone(), operator_only));
     Router::new()
         .route("/v1/connections/{id}/messages", post(inbound::receive))
-        .route("/login", post(login::log_in))
+        .route(
+            "/login",
+            post(login::log_in).layer(DefaultBodyLimit::max(LOGIN)),
+        )
         .route("/media/{id}", get(media::show))
         .route("/health", get(health::summary))
         .route("/health/live", get(health::live))
