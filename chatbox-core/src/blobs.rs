@@ -52,4 +52,9 @@ impl Blobs for MemoryBlobs {
             futures_util::stream::once(async { Ok(bytes) }).boxed(),
         ))
     }
+
+    async fn remove(&self, id: &MediaId) -> Result<(), BlobError> {
+        locked(&self.0).remove(id);
+        Ok(())
+    }
 }

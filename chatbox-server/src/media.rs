@@ -58,6 +58,8 @@ impl Blobs for Folder {
             }
         };
         fs::rename(&draft, &path).await?;
+        // A message that names it may be on disk a moment later: its own name must be there by then.
+        fs::File::open(&self.0).await?.sync_all().await?;
         let mime = sniff(&head, mime);
         Ok(Attachment {
             name: display_name(name),
@@ -76,6 +78,16 @@ impl Blobs for Folder {
         };
         let size = file.metadata().await?.len();
         Ok((size, ReaderStream::new(file.take(size)).boxed()))
+    }
+
+    async fn remove(&self, id: &MediaId) -> Result<(), BlobError> {
+        let Some(path) = self.path(id) else {
+            return Ok(());
+        };
+        match fs::remove_file(&path).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -30,15 +30,27 @@ impl DataDir {
     /// Makes the folder and the one for media in it, mode 0700; whether it is new.
     ///
     /// # Errors
-    /// `io_error`.
+    /// `io_error`; `not_ours` for a folder that others use for other things, which is left as it is.
     pub fn create(&self) -> Result<bool, Failure> {
         let new = !self.root.exists();
+        if !new && !self.may_be_closed() {
+            let what = format!("{} holds other things", self.root.display());
+            let fix = "name an empty folder, or one that does not exist yet, with --data-dir";
+            return Err(Failure::new("not_ours", what, fix));
+        }
         for folder in [&self.root, &self.media()] {
             private(folder).map_err(|error| {
                 Failure::io(&format!("cannot make {}", folder.display()), &error)
             })?;
         }
         Ok(new)
+    }
+
+    /// Whether nobody misses anything when the folder is closed to others: it is so already, is empty, or has our data.
+    fn may_be_closed(&self) -> bool {
+        let closed = fs::metadata(&self.root).is_ok_and(|it| it.permissions().mode() & 0o077 == 0);
+        let empty = || fs::read_dir(&self.root).is_ok_and(|mut all| all.next().is_none());
+        closed || self.database().exists() || self.vault_key().exists() || empty()
     }
 
     /// The folder.

@@ -198,3 +198,36 @@ fn what_a_proxy_passes_on_does_not_see_the_counters() {
         assert_eq!(got("/health/live"), 200, "{host}");
     }
 }
+
+fn files(running: &Running) -> usize {
+    let media = std::fs::read_dir(running.data().join("media")).expect("a folder");
+    media.count()
+}
+
+#[test]
+fn files_of_a_message_that_is_not_taken_in_are_not_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let feed = running.add_feed("alarms");
+    let path = format!("/v1/connections/{}/messages", feed.id);
+    let say = |event: &str, second: &str| {
+        let body = format!(
+            r#"{{"event_id":"{event}","chat":{{"handle":"c"}},"sender":{{"id":"p"}},"attachments":[
+            {{"filename":"a","content_type":"text/plain","data_b64":"eA=="}},
+            {{"filename":"b","content_type":"text/plain","data_b64":"{second}"}}]}}"#
+        );
+        let answer = running.post(&path, &[&feed.token], "application/json", body.as_bytes());
+        answer.status()
+    };
+    assert_eq!((say("1", "eQ=="), files(&running)), (200, 2));
+    assert_eq!(
+        (say("1", "eQ=="), files(&running)),
+        (200, 2),
+        "a repetition"
+    );
+    assert_eq!((say("2", "?"), files(&running)), (422, 2), "half of it");
+    let answers: Vec<u16> = (3..40).map(|n| say(&n.to_string(), "eQ==")).collect();
+    assert!(answers.contains(&429), "{answers:?}");
+    let taken = answers.iter().filter(|status| **status == 200).count();
+    assert_eq!(files(&running), 2 + 2 * taken, "too fast");
+}

@@ -339,3 +339,21 @@ fn whoever_has_a_killed_servers_number_and_port_gets_no_token() {
     assert!(thief.accept().is_err(), "it was asked, with the token");
     assert!(done.status.success(), "{done:?}");
 }
+
+#[test]
+fn a_folder_of_others_is_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shared = folder.path().join("shared");
+    std::fs::create_dir(&shared).expect("a folder");
+    std::fs::write(shared.join("theirs"), "x").expect("a file");
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o1777)).expect("rights");
+    let program = Program::new(folder.path());
+    let ended = program::run(program.command().arg("--data-dir").arg(&shared));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("holds other things"), "{said}");
+    assert_eq!(ended.status.code(), Some(2));
+    let mode = std::fs::metadata(&shared)
+        .expect("it is there")
+        .permissions();
+    assert_eq!(mode.mode() & 0o7777, 0o1777);
+}

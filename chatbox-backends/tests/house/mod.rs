@@ -118,4 +118,8 @@ impl Blobs for Files {
             Box::pin(futures_util::stream::iter([Ok(bytes.into())])),
         ))
     }
+
+    async fn remove(&self, id: &MediaId) -> Result<(), BlobError> {
+        Err(BlobError::NotFound(id.clone()))
+    }
 }

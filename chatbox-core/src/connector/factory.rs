@@ -217,6 +217,8 @@ pub trait Blobs: Debug + Send + Sync + 'static {
     ) -> std::result::Result<Attachment, BlobError>;
     /// A stored file's bytes and their number.
     async fn open(&self, id: &MediaId) -> std::result::Result<(u64, ByteStream), BlobError>;
+    /// Forgets a file that no message will name. One that is not there is forgotten already.
+    async fn remove(&self, id: &MediaId) -> std::result::Result<(), BlobError>;
 }
 
 /// Why a file could not be stored or read.

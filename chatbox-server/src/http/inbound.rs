@@ -9,9 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
+use chatbox_core::Error;
 use chatbox_core::connector::Fate;
 use chatbox_core::event::{Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender};
-use chatbox_core::id::{ConnectionId, Millis};
+use chatbox_core::id::{ConnectionId, MediaId, Millis};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -137,7 +138,16 @@ pub(crate) async fn receive(
 ) -> Result<Json<Received>, Problem> {
     let inbound = parse(&headers, &body)?;
     let event = translate(&app, inbound).await?;
-    match app.chatbox.receive(&connection, event).await {
+    let files = kept(&event);
+    let fate = app.chatbox.receive(&connection, event).await;
+    // After any other error the message may be there all the same.
+    if matches!(
+        fate,
+        Ok(Fate::Duplicate(_) | Fate::Refused(_) | Fate::Later(_)) | Err(Error::NotRunning(_))
+    ) {
+        forget(&app, files).await;
+    }
+    match fate {
         Ok(Fate::Stored(seq)) => Ok(Json(Received {
             message_id: format!("msg_{seq}"),
             duplicate: false,
@@ -156,7 +166,7 @@ pub(crate) async fn receive(
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail, hint);
             Err(problem.retry_after(wait.as_secs() + 1))
         }
-        Err(chatbox_core::Error::NotRunning(_)) => {
+        Err(Error::NotRunning(_)) => {
             let hint = "add it again with `chatbox channels add http NAME`";
             Err(Problem::new(
                 StatusCode::NOT_FOUND,
@@ -311,12 +321,19 @@ fn check(inbound: &Inbound) -> Result<(), Problem> {
         &inbound.sender.name,
         &inbound.reply_to,
         &inbound.emoji,
+        &inbound.target_message_id,
     ];
+    if names.into_iter().flatten().any(|name| name.len() > ID) {
+        let detail = format!("a name, an emoji and a message's id have at most {ID} bytes");
+        return Err(Problem::invalid("invalid_field", detail));
+    }
+    let types = inbound.attachments.iter().map(|file| &file.content_type);
     let texts = ids
         .iter()
         .map(|(_, value)| *value)
         .chain(names.into_iter().flatten())
-        .chain(&inbound.text);
+        .chain(&inbound.text)
+        .chain(types);
     if texts.clone().any(|text| text.contains('\0')) {
         return Err(Problem::invalid(
             "control_character",
@@ -353,9 +370,12 @@ fn check(inbound: &Inbound) -> Result<(), Problem> {
 }
 
 async fn content(app: &App, inbound: &Inbound) -> Result<Content, Problem> {
+    // All are read before the first is stored.
+    let files = inbound.attachments.iter().map(decoded);
+    let files: Vec<Option<Bytes>> = files.collect::<Result<_, _>>()?;
     let mut attachments = Vec::new();
-    for file in &inbound.attachments {
-        attachments.push(keep(app, file).await?);
+    for (file, bytes) in inbound.attachments.iter().zip(files) {
+        attachments.push(keep(app, file, bytes).await?);
     }
     Ok(Content {
         text: inbound.text.clone().unwrap_or_default(),
@@ -364,9 +384,39 @@ async fn content(app: &App, inbound: &Inbound) -> Result<Content, Problem> {
     })
 }
 
-/// A file sent along is stored; one that would have to be fetched is named and not fetched.
-async fn keep(app: &App, file: &InboundFile) -> Result<Attachment, Problem> {
+fn decoded(file: &InboundFile) -> Result<Option<Bytes>, Problem> {
     let Some(data) = &file.data_b64 else {
+        return Ok(None);
+    };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data);
+    let bytes = bytes.map_err(|_| Problem::invalid("invalid_field", "data_b64 is not base64"))?;
+    Ok(Some(bytes.into()))
+}
+
+/// The files that were stored for an event.
+fn kept(event: &Event) -> Vec<MediaId> {
+    let files = event.body.content().map(|content| &content.attachments);
+    let files = files.into_iter().flatten();
+    files
+        .filter_map(|file| match &file.media {
+            Media::Ready { id } => Some(id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Takes back the files of a message that was not taken in.
+async fn forget(app: &App, files: Vec<MediaId>) {
+    for file in files {
+        if let Err(error) = app.chatbox.blobs().remove(&file).await {
+            tracing::warn!(%error, %file, "a file that no message names could not be removed");
+        }
+    }
+}
+
+/// A file sent along is stored; one that would have to be fetched is named and not fetched.
+async fn keep(app: &App, file: &InboundFile, bytes: Option<Bytes>) -> Result<Attachment, Problem> {
+    let Some(bytes) = bytes else {
         let reason = match file.url {
             Some(_) => "files are taken as data_b64, not fetched from addresses",
             None => "no bytes were sent",
@@ -384,9 +434,7 @@ async fn keep(app: &App, file: &InboundFile) -> Result<Attachment, Problem> {
             },
         });
     };
-    let bytes = base64::engine::general_purpose::STANDARD.decode(data);
-    let bytes = bytes.map_err(|_| Problem::invalid("invalid_field", "data_b64 is not base64"))?;
-    let stream = futures_util::stream::once(async move { Ok(Bytes::from(bytes)) }).boxed();
+    let stream = futures_util::stream::once(async move { Ok(bytes) }).boxed();
     let kept = app
         .chatbox
         .blobs()

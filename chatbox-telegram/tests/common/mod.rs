@@ -81,6 +81,11 @@ impl Blobs for Files {
             .collect();
         Ok((size, stream::iter(pieces).boxed()))
     }
+
+    async fn remove(&self, id: &MediaId) -> std::result::Result<(), BlobError> {
+        self.0.lock().expect("no panic").remove(id.as_str());
+        Ok(())
+    }
 }
 
 /// A server with two bots.

@@ -232,6 +232,12 @@ impl Blobs for Files {
         let once = futures_util::stream::once(async { Ok(bytes.into()) });
         Ok((size, once.boxed()))
     }
+
+    async fn remove(&self, id: &MediaId) -> Result<(), BlobError> {
+        let mut files = self.files.lock().expect("no test panics inside");
+        files.remove(id.as_str());
+        Ok(())
+    }
 }
 
 /// No memory at all: the web chat keeps none.
