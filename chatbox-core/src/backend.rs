@@ -10,6 +10,36 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// An agent, as the house sees it.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use chatbox_core::backend::{BackendError, CognitiveBackend, ReplySink, Turn, TurnOutcome};
+/// use chatbox_core::store::LaneScope;
+///
+/// #[derive(Debug)]
+/// struct Shout;
+///
+/// #[async_trait]
+/// impl CognitiveBackend for Shout {
+///     fn name(&self) -> String {
+///         "shout".to_owned()
+///     }
+///
+///     fn lane(&self) -> LaneScope {
+///         LaneScope::Chat
+///     }
+///
+///     fn context_tokens(&self) -> u32 {
+///         0
+///     }
+///
+///     async fn turn(&self, turn: Turn, _reply: ReplySink) -> Result<TurnOutcome, BackendError> {
+///         let said = turn.new.iter().filter_map(|row| row.body.content());
+///         let said: Vec<_> = said.map(|said| said.text.as_str().to_uppercase()).collect();
+///         Ok(TurnOutcome::say(said.join("\n")))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait CognitiveBackend: Debug + Send + Sync + 'static {
     /// A short name for the start line and checks.

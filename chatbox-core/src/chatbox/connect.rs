@@ -20,14 +20,15 @@ pub struct Connect {
     pub settings: Settings,
     /// Its secrets.
     pub secrets: Secrets,
-    /// Who may talk.
+    /// Who may talk, when the connection is made; one that is found keeps its own. [`Policy::default`] admits nobody yet.
     pub policy: Policy,
     /// Where its requests may go.
     pub egress: Egress,
 }
 
 impl Connect {
-    /// A connection of `mailbox` with no settings and no secrets, whose platform proves who writes.
+    /// A connection of `mailbox` with no settings and no secrets that admits everybody its platform lets in: see
+    /// [`Policy::trusted`]. Where strangers can write, set `policy`.
     pub fn new(factory: impl AdapterFactory, mailbox: impl Into<MailboxId>) -> Self {
         Self {
             factory: Arc::new(factory),

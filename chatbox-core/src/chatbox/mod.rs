@@ -33,7 +33,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// A store, files in memory, and the usual times and numbers.
+    /// A store, files in memory, secrets unsealed, and the usual times and numbers. For a store on disk set `blobs` and
+    /// `seal` too: files are otherwise gone with the process, and secrets can be read by whoever reads the store.
     pub fn new(store: impl Store) -> Self {
         Self {
             store: Arc::new(store),
