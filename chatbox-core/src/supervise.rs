@@ -223,6 +223,7 @@ async fn act(
             true => return Ok(()),
             false => "There is nothing to stop.".to_owned(),
         },
+        "link" => "There is nothing to link here yet.".to_owned(),
         _ => return Ok(()),
     };
     let content = crate::event::Content::text(text);

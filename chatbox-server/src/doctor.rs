@@ -152,11 +152,11 @@ async fn deliveries(app: &App) -> Vec<Finding> {
     if dead.is_empty() {
         return Vec::new();
     }
-    let cause = format!("{} deliveries failed, expired or are unknown", dead.len());
+    let cause = format!("not delivered (failed, expired or unknown): {}", dead.len());
     vec![finding(
         "dead_letters",
         Severity::Warning,
         cause,
-        "chatbox deliveries list --failed",
+        "chatbox deliveries list --failed, then `deliveries retry ID` or `deliveries purge`",
     )]
 }

@@ -8,14 +8,24 @@ use axum::http::Method;
 use clap::Subcommand;
 use serde::Deserialize;
 
+/// What a delivery can be.
+const STATES: [&str; 6] = [
+    "queued",
+    "custody",
+    "delivered",
+    "failed",
+    "unknown",
+    "expired",
+];
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Deliveries {
     /// Show deliveries, newest first
     List {
-        /// Only those in this state: queued, custody, delivered, failed, unknown, expired
-        #[arg(long)]
+        /// Only those in this state
+        #[arg(long, value_parser = STATES)]
         state: Option<String>,
-        /// Only those that failed
+        /// Only those that failed, expired or are unknown
         #[arg(long, conflicts_with = "state")]
         failed: bool,
         /// At most so many
@@ -44,11 +54,12 @@ pub(super) async fn run(client: &Client, command: Deliveries, json: bool) -> Res
             failed,
             limit,
         } => {
-            let state = state.or_else(|| failed.then(|| "failed".to_owned()));
-            let state = state
-                .map(|state| format!("&state={state}"))
-                .unwrap_or_default();
-            let path = format!("/v1/deliveries?limit={limit}{state}");
+            let which = match state {
+                Some(state) => format!("&state={state}"),
+                None if failed => "&dead=true".to_owned(),
+                None => String::new(),
+            };
+            let path = format!("/v1/deliveries?limit={limit}{which}");
             let list: List = client.ask(Method::GET, &path, None::<&()>).await?;
             show(&Shown::many(list.items), json)
         }

@@ -21,9 +21,19 @@ const MOST: u32 = 1000;
 pub(crate) struct Which {
     #[serde(default)]
     state: Option<DeliveryState>,
+    /// Those that came to a bad end, whatever it is called.
+    #[serde(default)]
+    dead: bool,
     #[serde(default)]
     limit: Option<u32>,
 }
+
+/// The ends that nobody wanted.
+const DEAD: [DeliveryState; 3] = [
+    DeliveryState::Failed,
+    DeliveryState::Unknown,
+    DeliveryState::Expired,
+];
 
 #[derive(Debug, Serialize)]
 pub(crate) struct DeliveryView {
@@ -71,7 +81,10 @@ pub(crate) async fn list(
         ));
     }
     let filter = DeliveryFilter {
-        states: which.state.into_iter().collect(),
+        states: match which.dead {
+            true => DEAD.to_vec(),
+            false => which.state.into_iter().collect(),
+        },
         limit,
     };
     let rows = app.chatbox.store().deliveries(&filter).await?;

@@ -59,7 +59,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "not_found",
             format!("there is no such {what}"),
-            "check the id",
+            "check the id: a message is called like msg_42, a delivery like dlv_7, a connection as `chatbox channels list` shows",
         )
     }
 

@@ -30,7 +30,7 @@ impl Vendor for TemplateVendor {
         let config = Config {
             api_base: self.0.address().parse().expect("an address is a URL"),
             poll_ms: 100,
-            timeout_ms: 400,
+            timeout_ms: 1_000,
         };
         Settings::new(&config).expect("settings are JSON")
     }
