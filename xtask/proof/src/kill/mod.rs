@@ -202,7 +202,8 @@ impl Rounds {
             shown.join(", "),
             self.hits.get(&State::Settled).unwrap_or(&0)
         ));
-        let least = (times / 10).max(1);
+        // Twenty kills are few: each state once. Of two hundred each has a tenth.
+        let least = if times < 200 { 1 } else { times / 10 };
         let missed = hits.iter().filter(|(_, count)| *count < least);
         let missed: Vec<String> = missed
             .map(|(state, count)| {
