@@ -46,11 +46,15 @@ impl DataDir {
         Ok(new)
     }
 
-    /// Whether nobody misses anything when the folder is closed to others: it is so already, is empty, or has our data.
+    /// Whether nobody misses anything when the folder is closed to others: it is this user's and no place where everybody
+    /// writes, is empty, or has our data.
     fn may_be_closed(&self) -> bool {
-        let closed = fs::metadata(&self.root).is_ok_and(|it| it.permissions().mode() & 0o077 == 0);
+        let own = fs::metadata(&self.root).is_ok_and(|folder| {
+            let ours = me().is_none_or(|me| me == folder.uid());
+            ours && folder.permissions().mode() & 0o002 == 0
+        });
         let empty = || fs::read_dir(&self.root).is_ok_and(|mut all| all.next().is_none());
-        closed || self.database().exists() || self.vault_key().exists() || empty()
+        own || self.database().exists() || self.vault_key().exists() || empty()
     }
 
     /// The folder.

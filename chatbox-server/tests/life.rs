@@ -356,4 +356,13 @@ fn a_folder_of_others_is_left_as_it_is() {
         .expect("it is there")
         .permissions();
     assert_eq!(mode.mode() & 0o7777, 0o1777);
+    let own = folder.path().join("own");
+    std::fs::create_dir(&own).expect("a folder");
+    std::fs::write(own.join("config.toml"), "").expect("a file");
+    let ended = program::run(program.command().arg("--data-dir").arg(&own).arg("doctor"));
+    assert!(
+        ended.status.success(),
+        "a folder of one's own is closed and used"
+    );
+    assert!(own.join("chatbox.db").exists());
 }
