@@ -137,11 +137,7 @@ async fn connections(app: &App) -> Vec<Finding> {
 }
 
 async fn deliveries(app: &App) -> Vec<Finding> {
-    let states = vec![
-        DeliveryState::Failed,
-        DeliveryState::Unknown,
-        DeliveryState::Expired,
-    ];
+    let states = DeliveryState::DEAD.to_vec();
     let filter = DeliveryFilter { states, limit: 100 };
     let dead = app
         .chatbox

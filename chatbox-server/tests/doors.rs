@@ -231,3 +231,32 @@ fn files_of_a_message_that_is_not_taken_in_are_not_kept() {
     let taken = answers.iter().filter(|status| **status == 200).count();
     assert_eq!(files(&running), 2 + 2 * taken, "too fast");
 }
+
+#[test]
+fn whatever_was_not_delivered_is_listed_as_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let feed = running.add_feed("alarms");
+    let body = r#"{"event_id":"1","chat":{"handle":"c"},"sender":{"id":"p"},"text":"it is hot"}"#;
+    let path = format!("/v1/connections/{}/messages", feed.id);
+    let taken = running.post(&path, &[&feed.token], "application/json", body.as_bytes());
+    assert_eq!(taken.status(), 200);
+    let list = |which: &str| {
+        let program = program::Program::new(folder.path());
+        let mut command = program.command();
+        command.arg("--data-dir").arg(running.data());
+        let listed = program::run(
+            command
+                .args(["deliveries", "list", "--json"])
+                .args(which.split(' ')),
+        );
+        assert!(listed.status.success(), "{which}: {listed:?}");
+        String::from_utf8(listed.stdout).expect("text")
+    };
+    // The echo to a program that only posts cannot be sent.
+    let began = std::time::Instant::now();
+    while !list("--failed").contains("dlv_") {
+        assert!(began.elapsed().as_secs() < 10, "the reply is not listed");
+    }
+    assert!(!list("--state superseded").contains("dlv_"));
+}

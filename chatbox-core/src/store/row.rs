@@ -179,6 +179,19 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Custody,
+        Self::Delivered,
+        Self::Failed,
+        Self::Unknown,
+        Self::Expired,
+        Self::Superseded,
+    ];
+    /// The ends that nobody wanted: dead letters.
+    pub const DEAD: [Self; 3] = [Self::Failed, Self::Unknown, Self::Expired];
+
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,25 +5,16 @@ use super::show::{List, Row, Shown, show};
 use crate::client::Client;
 use crate::failure::Failure;
 use axum::http::Method;
+use chatbox_core::store::DeliveryState;
 use clap::Subcommand;
 use serde::Deserialize;
-
-/// What a delivery can be.
-const STATES: [&str; 6] = [
-    "queued",
-    "custody",
-    "delivered",
-    "failed",
-    "unknown",
-    "expired",
-];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Deliveries {
     /// Show deliveries, newest first
     List {
         /// Only those in this state
-        #[arg(long, value_parser = STATES)]
+        #[arg(long, value_parser = DeliveryState::ALL.map(DeliveryState::as_str))]
         state: Option<String>,
         /// Only those that failed, expired or are unknown
         #[arg(long, conflicts_with = "state")]

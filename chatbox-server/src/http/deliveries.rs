@@ -28,13 +28,6 @@ pub(crate) struct Which {
     limit: Option<u32>,
 }
 
-/// The ends that nobody wanted.
-const DEAD: [DeliveryState; 3] = [
-    DeliveryState::Failed,
-    DeliveryState::Unknown,
-    DeliveryState::Expired,
-];
-
 #[derive(Debug, Serialize)]
 pub(crate) struct DeliveryView {
     id: String,
@@ -82,7 +75,7 @@ pub(crate) async fn list(
     }
     let filter = DeliveryFilter {
         states: match which.dead {
-            true => DEAD.to_vec(),
+            true => DeliveryState::DEAD.to_vec(),
             false => which.state.into_iter().collect(),
         },
         limit,

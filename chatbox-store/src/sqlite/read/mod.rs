@@ -313,11 +313,7 @@ impl Reader {
         let sql = if only(&[DeliveryState::Queued, DeliveryState::Custody]) {
             "SELECT * FROM outbox WHERE state IN ('queued', 'custody') \
              AND state IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2"
-        } else if only(&[
-            DeliveryState::Failed,
-            DeliveryState::Unknown,
-            DeliveryState::Expired,
-        ]) {
+        } else if only(&DeliveryState::DEAD) {
             "SELECT * FROM outbox WHERE state IN ('failed', 'unknown', 'expired') \
              AND state IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2"
         } else {
