@@ -174,9 +174,7 @@ fn sort(
 
 /// What accepting made necessary: turns, files, answers to commands. None of it holds up the next batch.
 fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) {
-    for claimed in taken.claims {
-        dispatch::begin(house, None, claimed);
-    }
+    dispatch::begin_taken(house, taken.claims);
     for (chat, action) in taken.actions {
         let (house, link) = (house.clone(), link.clone());
         house.tasks.clone().spawn(async move {

@@ -28,9 +28,7 @@ impl Chatbox {
             may_wait: true,
         };
         let taken = router::accept(&self.house, &link, vec![arrival]).await?;
-        for claimed in taken.claims {
-            dispatch::begin(&self.house, None, claimed);
-        }
+        dispatch::begin_taken(&self.house, taken.claims);
         if taken.owed {
             self.house.turns_due.notify_one();
         }

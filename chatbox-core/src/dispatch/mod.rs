@@ -6,7 +6,7 @@ mod turn;
 use crate::house::House;
 use crate::id::Millis;
 use crate::router;
-use crate::store::{Claim, Claimed, Done, LaneKind, Outcome, Step, StoreError};
+use crate::store::{Claim, Claimed, Done, LaneKind, Outcome, Pending, Step, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -62,7 +62,8 @@ async fn take_due(
         {
             let full = lanes.len() == limit as usize;
             for lane in lanes {
-                begin(house, room.clone().try_acquire_owned().ok(), lane);
+                let room = room.clone().try_acquire_owned().ok();
+                begin(house, room, lane, None);
             }
             if full {
                 return Ok(Duration::ZERO);
@@ -89,13 +90,25 @@ pub(crate) async fn until_due(house: &House, kind: LaneKind) -> Result<Duration,
     Ok(Duration::from_millis(wait).clamp(least, SWEEP))
 }
 
-/// Begins the turn of a claimed lane.
-pub(crate) fn begin(house: &Arc<House>, room: Option<OwnedSemaphorePermit>, claimed: Claimed) {
+/// Begins the turns of lanes that arrivals took.
+pub(crate) fn begin_taken(house: &Arc<House>, taken: Vec<router::Taking>) {
+    for router::Taking { claimed, pending } in taken {
+        begin(house, None, claimed, pending);
+    }
+}
+
+/// Begins the turn of a claimed lane, with what is pending in it where that is known.
+fn begin(
+    house: &Arc<House>,
+    room: Option<OwnedSemaphorePermit>,
+    claimed: Claimed,
+    pending: Option<Pending>,
+) {
     let house = house.clone();
     house.tasks.clone().spawn(async move {
         let _room = room;
         let lane = claimed.lane.clone();
-        if let Err(error) = turn::one(&house, claimed).await {
+        if let Err(error) = turn::one(&house, claimed, pending).await {
             tracing::error!(%error, lane = %lane.key, "a turn could not be committed");
         }
     });

@@ -24,8 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One claim, from what is pending to what is committed.
 #[tracing::instrument(skip_all, fields(lane = %claimed.lane.key, fence = %claimed.fence))]
-pub(super) async fn one(house: &Arc<House>, claimed: Claimed) -> Result<(), StoreError> {
-    let pending = house.store.pending(&claimed.lane).await?;
+pub(super) async fn one(
+    house: &Arc<House>,
+    claimed: Claimed,
+    pending: Option<Pending>,
+) -> Result<(), StoreError> {
+    let pending = match pending {
+        Some(known) => Some(known),
+        None => house.store.pending(&claimed.lane).await?,
+    };
     match turn::next(pending, claimed.attempts) {
         Next::Release(pending) => {
             let upto = pending.as_ref().map_or(Seq::ZERO, |pending| pending.upto);

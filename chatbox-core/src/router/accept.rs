@@ -1,14 +1,16 @@
 //! The way in: what is decided about arrivals, committed, and told to their senders.
 
-use super::announce::announce_arrival;
+use super::announce::{announce_arrival, row};
 use super::policy::{refresh, write_policy};
 use crate::admit::{Decision, Refusal, admit};
 use crate::connector::{Arrival, Cursor, Fate};
-use crate::event::{Action, Event, EventBody, Media};
+use crate::event::{Action, ChatKind, Event, EventBody, Media};
 use crate::house::{House, millis, wall_clock};
 use crate::id::Seq;
 use crate::link::Link;
-use crate::store::{Accept, Accepted, Chat, Claimed, Done, Outcome, Skip, Step, StoreError, Wake};
+use crate::store::{
+    Accept, Accepted, Chat, Claimed, Done, Outcome, Pending, Skip, Step, StoreError, Wake,
+};
 use crate::{meters, wake};
 use std::time::Duration;
 
@@ -27,11 +29,18 @@ pub(crate) struct ToFetch {
 /// What accepting made, beyond the rows.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    pub(crate) claims: Vec<Claimed>,
+    pub(crate) claims: Vec<Taking>,
     pub(crate) files: Vec<ToFetch>,
     pub(crate) actions: Vec<(Chat, Action)>,
     /// A turn is owed that nobody has begun: its lane is due later, or held.
     pub(crate) owed: bool,
+}
+
+/// A turn lane taken by an arrival, with what is pending in it where that is known.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    pub(crate) claimed: Claimed,
+    pub(crate) pending: Option<Pending>,
 }
 
 /// What was decided about one arrival.
@@ -107,6 +116,8 @@ async fn flush(
             .filter_map(|(arrival, wake)| step(house, link, arrival, *wake, rev))
             .collect();
         let mut outcomes = house.store.commit(steps).await?.into_iter();
+        // Of several that come together the later ones may be for the same turn.
+        let single = waiting.len() == 1;
         let mut stale = Vec::new();
         for (arrival, wake) in waiting {
             let outcome = if makes_step(&arrival, wake) {
@@ -118,6 +129,9 @@ async fn flush(
                 Some(Outcome::Stale) => stale.push((arrival, wake)),
                 outcome => settle(house, link, arrival, wake, outcome, taken),
             }
+        }
+        if !single {
+            taken.claims.iter_mut().for_each(|it| it.pending = None);
         }
         if !stale.is_empty() {
             refresh(house, link).await?;
@@ -176,7 +190,10 @@ fn settle(
             taken.owed |= accepted.claimed.is_none()
                 && wake != Some(Wake::Never)
                 && house.backend(&link.mailbox).is_some();
-            taken.claims.extend(accepted.claimed.clone());
+            if let Some(claimed) = accepted.claimed.clone() {
+                let pending = alone(link, &arrival.event, &accepted);
+                taken.claims.push(Taking { claimed, pending });
+            }
             if let EventBody::Action(action) = &arrival.event.body {
                 taken
                     .actions
@@ -193,6 +210,18 @@ fn settle(
         _ => Fate::Refused("refused"),
     };
     tell(arrival, fate);
+}
+
+/// What a turn is about whose lane was taken for this row alone: it need not be read back.
+fn alone(link: &Link, event: &Event, accepted: &Accepted) -> Option<Pending> {
+    // A chat of several may have a name that the event does not tell.
+    let told = event.chat.kind == ChatKind::Dm || event.chat.name.is_some();
+    let message = matches!(event.body, EventBody::Message(_));
+    (accepted.alone && told && message).then(|| Pending {
+        chat: chat(link, event, accepted),
+        rows: vec![row(event, accepted, true)],
+        upto: accepted.seq,
+    })
 }
 
 fn tell(arrival: Arrival, fate: Fate) {

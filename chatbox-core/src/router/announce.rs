@@ -11,7 +11,14 @@ pub(super) fn announce_arrival(link: &Link, event: &Event, accepted: Accepted, w
     if !link.is_native() {
         return;
     }
-    let row = LogRow {
+    let wakes = wake.is_some_and(|wake| wake != Wake::Never);
+    let row = row(event, &accepted, wakes);
+    announce(link, event.chat.handle.clone(), row, accepted.prev);
+}
+
+/// The row that an arrival became, as the log has it.
+pub(super) fn row(event: &Event, accepted: &Accepted, wakes: bool) -> LogRow {
+    LogRow {
         seq: accepted.seq,
         chat: accepted.chat,
         author: Author::Person {
@@ -23,10 +30,9 @@ pub(super) fn announce_arrival(link: &Link, event: &Event, accepted: Accepted, w
         event: Some(event.id.clone()),
         target: None,
         late: event.late,
-        wakes: wake.is_some_and(|wake| wake != Wake::Never),
+        wakes,
         at: accepted.at,
-    };
-    announce(link, event.chat.handle.clone(), row, accepted.prev);
+    }
 }
 
 pub(crate) fn announce_positions(link: &Link, chat: &Chat, upto: Seq) {

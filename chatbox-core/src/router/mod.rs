@@ -8,7 +8,7 @@ mod say;
 
 pub use say::Say;
 
-pub(crate) use accept::{Taken, ToFetch, accept};
+pub(crate) use accept::{Taken, Taking, ToFetch, accept};
 pub(crate) use announce::{announce_emitted, announce_positions};
 pub(crate) use emit::{compose, notice};
 pub(crate) use policy::refresh;

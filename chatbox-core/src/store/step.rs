@@ -491,6 +491,9 @@ pub struct Accepted {
     pub new_chat: bool,
     /// The lane, if one was offered to and taken.
     pub claimed: Option<Claimed>,
+    /// Whether the lane was taken for this row alone: nobody had anything to answer in it, and since what was handed over
+    /// nothing else came into the chat. Who holds it need not look for what is pending.
+    pub alone: bool,
 }
 
 /// A lane taken.

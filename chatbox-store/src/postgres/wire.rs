@@ -34,9 +34,9 @@ struct Arrived(
     Option<i64>,
 );
 
-/// Owner, key, fence and attempts of a turn lane.
+/// Owner, key, fence and attempts of a turn lane, and whether it was taken for this arrival alone.
 #[derive(Deserialize)]
-struct Taken(String, String, i64, u32);
+struct Taken(String, String, i64, u32, bool);
 
 /// Whether a step is taken together with its neighbours of this sort.
 fn is_arrival(step: &Step) -> bool {
@@ -79,13 +79,14 @@ fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
             session: chatbox_core::id::SessionId(session),
             at,
             new_chat: fresh == Some(true),
+            alone: taken.as_ref().is_some_and(|taken| taken.4),
             claimed: taken.map(claimed),
         })),
         _ => return Err(serde_json::Error::custom("an arrival without a row")),
     })
 }
 
-fn claimed(Taken(owner, key, fence, attempts): Taken) -> Claimed {
+fn claimed(Taken(owner, key, fence, attempts, _): Taken) -> Claimed {
     Claimed {
         lane: LaneKey {
             kind: LaneKind::Turn,

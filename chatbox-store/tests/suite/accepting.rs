@@ -2,8 +2,8 @@
 
 use super::house::{
     DONE, House, LONG, accept, accepted, add_connection, at_cursor, commit, delete, delivered,
-    edit, event, is_duplicate_of, is_stale, message, more, offer, only, put_mailbox, quiet, step,
-    text, with_files,
+    edit, emit, event, is_duplicate_of, is_stale, message, more, offer, only, put_mailbox, quiet,
+    step, text, with_files,
 };
 use chatbox_core::connector::Cursor;
 use chatbox_core::event::{EventBody, Media};
@@ -230,6 +230,45 @@ pub(crate) async fn an_offer_takes_the_lane_once(store: Arc<dyn Store>) {
     let again = accepted(house.one(offered("e5", "g1")).await).claimed;
     let again = again.expect("the lane slept");
     assert_eq!((again.fence.0, again.attempts), (2, 1));
+}
+
+pub(crate) async fn a_lane_is_taken_for_a_row_alone_or_not(store: Arc<dyn Store>) {
+    let house = House::new(store).await;
+    let offered = |id: &str, wake| {
+        step(Accept {
+            wake,
+            offer: Some(offer(LONG)),
+            ..accept("c", message(id, "g1", "hello"))
+        })
+    };
+    let now = Wake::After { ms: 0 };
+    let first = accepted(house.one(offered("e1", now)).await);
+    let held = first.claimed.expect("the lane slept");
+    assert!(first.alone, "the first of all");
+    assert_eq!(house.pending_seqs(&held.lane).await, [first.seq.0]);
+
+    house.end(&held, DONE, vec![emit(first.chat, 1)]).await;
+    let answered = accepted(house.one(offered("e2", now)).await);
+    assert!(answered.alone, "what went out since is nothing to answer");
+    let held = answered.claimed.expect("the lane slept");
+
+    let waiting = accepted(house.one(offered("e3", now)).await);
+    assert!(!waiting.alone && waiting.claimed.is_none(), "not taken");
+    let upto = answered.seq;
+    house
+        .one(commit(&held, answered.chat, upto, DONE, vec![]))
+        .await;
+    let late = accepted(house.one(offered("e4", now)).await);
+    assert!(
+        late.claimed.is_some() && !late.alone,
+        "another waits longer"
+    );
+    house.end(&late.claimed.expect("taken"), DONE, vec![]).await;
+
+    let context = accepted(house.one(offered("e5", Wake::Never)).await);
+    assert!(!context.alone && context.claimed.is_none(), "not taken");
+    let after = accepted(house.one(offered("e6", now)).await);
+    assert!(after.claimed.is_some() && !after.alone, "with its context");
 }
 
 pub(crate) async fn an_album_waits_for_its_last_part(store: Arc<dyn Store>) {

@@ -29,6 +29,7 @@ macro_rules! every_scenario {
             accepting::a_group_is_its_own_session,
             accepting::context_wakes_nobody_and_is_read_with_the_next_message,
             accepting::a_pulling_mailbox_has_no_lane,
+            accepting::a_lane_is_taken_for_a_row_alone_or_not,
             accepting::an_offer_takes_the_lane_once,
             accepting::an_album_waits_for_its_last_part,
             accepting::files_delay_the_lane_until_the_last_is_settled,

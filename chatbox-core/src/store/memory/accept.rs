@@ -1,11 +1,12 @@
 //! Taking events in, deciding about their files, and reading positions.
 
+use super::lane::Lane;
 use super::world::{NewRow, Talk, World, awaits_media};
 use crate::event::{ChatKind, Event, EventBody};
 use crate::id::{ChatId, Millis, Seq, SessionId};
 use crate::store::{
-    Accept, Accepted, Ack, Author, Chat, Claimed, Connection, Done, Door, LaneKey, MEDIA_WAIT_MS,
-    MediaStep, Outcome, Skip, Wake,
+    Accept, Accepted, Ack, Author, Chat, Claimed, Connection, Done, Door, LaneKey, LogRow,
+    MEDIA_WAIT_MS, MediaStep, Outcome, Skip, Wake,
 };
 
 impl World {
@@ -38,7 +39,9 @@ impl World {
         let target = target.and_then(|event| self.seq_of(&connection.id, event));
         let prev = chat.head;
         let seq = self.append(row_of(&accept, chat.id, target), now);
+        let idle = self.is_all_answered(&chat, seq);
         let claimed = self.wake_mailbox(&accept, &chat, seq, now);
+        let alone = idle && claimed.is_some();
         Outcome::Done(Done::Accepted(Accepted {
             seq,
             prev,
@@ -47,7 +50,22 @@ impl World {
             at: now,
             new_chat,
             claimed,
+            alone,
         }))
+    }
+
+    /// Whether the chat's lane has nothing to answer, and nothing came into the chat between what was handed over and
+    /// this row.
+    fn is_all_answered(&self, chat: &Chat, seq: Seq) -> bool {
+        let Some(mailbox) = self.mailboxes.get(&chat.mailbox) else {
+            return false;
+        };
+        let key = LaneKey::turn(&mailbox.id, mailbox.scope, chat.id, chat.session);
+        let handed = self.handed(chat.id, chat.mailbox.as_str());
+        let came =
+            |row: &LogRow| row.chat == chat.id && !row.out && row.seq > handed && row.seq < seq;
+        let owed = self.lanes.get(&key).is_some_and(Lane::wants);
+        !owed && !self.log.iter().any(|entry| came(&entry.row))
     }
 
     fn move_cursor(

@@ -105,7 +105,8 @@ END $$;
 
 -- Wakes the lanes in which mailboxes answer these arrivals. A lane that sleeps and is due is taken by the first who
 -- offers. A lane that is awake and need not wait longer is left as it is: whoever gives it back holds the head, and
--- looks at the chats. Answers for each taken lane: the arrival's place, the lane, its fence and its attempts.
+-- looks at the chats. Answers for each taken lane: the arrival's place, the lane, its fence, its attempts, and whether
+-- the arrival is all there is to answer in it.
 CREATE FUNCTION chatbox_wake_v1(arrivals arrival_v1[], now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_taken jsonb;
@@ -115,7 +116,7 @@ BEGIN
       w.worker IS NOT NULL
         AND row_number() OVER (PARTITION BY w.owner, w.key, w.worker IS NULL ORDER BY w.i) = 1 AS offers
     FROM (
-      SELECT a.i, a.seq, a.mailbox AS owner, now + a.wait AS due, a.worker, a.lease,
+      SELECT a.i, a.seq, a.chat, a.mailbox AS owner, now + a.wait AS due, a.worker, a.lease,
         CASE a.scope
           WHEN 'mailbox' THEN 'mailbox'
           WHEN 'session' THEN 'session/' || a.session
@@ -126,12 +127,16 @@ BEGIN
     ) w
   ), lanes_now AS MATERIALIZED (
     SELECT owner, key, max(seq) AS seq, max(due) AS due,
-      max(i) FILTER (WHERE offers) AS i, max(seq) FILTER (WHERE offers) AS head,
+      max(i) FILTER (WHERE offers) AS i, max(seq) FILTER (WHERE offers) AS head, max(chat) FILTER (WHERE offers) AS chat,
+      min(i) = max(i) FILTER (WHERE offers) AS first,
       max(worker) FILTER (WHERE offers) AS worker, max(lease) FILTER (WHERE offers) AS lease,
       CASE WHEN max(latest) FILTER (WHERE offers) <= now THEN nextval('turn_ids') END AS turn
     FROM wakes GROUP BY owner, key
   ), found AS MATERIALIZED (
     SELECT n.*, l.owner IS NOT NULL AS known, coalesce(l.wanted > l.done, false) AS wants, l.due AS was_due,
+      n.first AND NOT coalesce(l.wanted > l.done, false) AND NOT EXISTS (
+        SELECT FROM members m JOIN log e ON e.chat = m.chat AND e.seq > m.handed
+        WHERE m.chat = n.chat AND m.reader = n.owner AND e.seq < n.head AND NOT e."out") AS alone,
       n.turn IS NOT NULL AND (l.owner IS NULL OR l.state = 'asleep' AND (l.wanted <= l.done OR l.due <= now)) AS free
     FROM lanes_now n LEFT JOIN lanes l ON l.kind = 'turn' AND l.owner = n.owner AND l.key = n.key
   ), woken AS (  -- somebody may claim a lane meanwhile: whether it sleeps is asked again under its lock
@@ -147,7 +152,7 @@ BEGIN
     FROM found f
     WHERE l.kind = 'turn' AND l.owner = f.owner AND l.key = f.key
       AND (f.free OR NOT f.wants OR f.due > greatest(now, f.was_due))
-    RETURNING f.i, l.owner, l.key, l.fence, l.attempts, l.turn, f.head, l.turn = f.turn AS took
+    RETURNING f.i, l.owner, l.key, l.fence, l.attempts, l.turn, f.head, f.alone, l.turn = f.turn AS took
   ), born AS (
     INSERT INTO lanes (kind, owner, key, wanted, done, state, fence, holder, until, due, attempts, turn)
     SELECT 'turn', owner, key, seq, 0, CASE WHEN free THEN 'busy' ELSE 'asleep' END, free::int,
@@ -155,14 +160,14 @@ BEGIN
       CASE WHEN free THEN turn END
     FROM found WHERE NOT known
   ), taken AS (
-    SELECT i, owner, key, fence, attempts, turn, head FROM woken WHERE took
+    SELECT i, owner, key, fence, attempts, turn, head, alone FROM woken WHERE took
     UNION ALL
-    SELECT i, owner, key, 1, 1, turn, head FROM found WHERE NOT known AND free
+    SELECT i, owner, key, 1, 1, turn, head, alone FROM found WHERE NOT known AND free
   ), turned AS (
     INSERT INTO turns (id, owner, key, fence, head, attempt, state, at)
     SELECT turn, owner, key, fence, head, attempts, 'claimed', now FROM taken
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts)) INTO v_taken FROM taken;
+  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts, alone)) INTO v_taken FROM taken;
   RETURN v_taken;
 END $$;
 

@@ -66,7 +66,8 @@ CREATE TEMP TABLE claims (
   owner     TEXT NOT NULL,
   key       TEXT NOT NULL,
   fence     INTEGER NOT NULL,
-  attempts  INTEGER NOT NULL
+  attempts  INTEGER NOT NULL,
+  alone     INTEGER NOT NULL
 );
 
 -- A conversation not seen before. Where two speak it belongs to the person's session, whichever chat they use. New chats

@@ -88,8 +88,14 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
 
   -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
   -- of this batch up to this one ask for. The first offer that can have it has it.
-  INSERT INTO claims (i, seq, now, worker, lease, owner, key, fence, attempts)
-  SELECT min(w.i), w.seq, w.now, w.worker, w.lease, w.mailbox, w.lane, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1
+  INSERT INTO claims (i, seq, now, worker, lease, owner, key, fence, attempts, alone)
+  SELECT
+    min(w.i), w.seq, w.now, w.worker, w.lease, w.mailbox, w.lane, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1,
+    (l.state IS NULL OR l.wanted <= l.done)
+      AND NOT EXISTS (SELECT 1 FROM fresh AS f WHERE f.i < w.i AND f.mailbox = w.mailbox AND f.lane = w.lane)
+      AND NOT EXISTS (
+        SELECT 1 FROM members AS m JOIN log AS e ON e.chat = m.chat AND e.seq > m.handed
+        WHERE m.chat = w.chat AND m.reader = w.mailbox AND e.seq < w.seq AND NOT e.out)
   FROM (
     SELECT *, max(wake_at) OVER (PARTITION BY mailbox, lane ORDER BY i) AS due
     FROM fresh WHERE lane IS NOT NULL) AS w
@@ -122,7 +128,7 @@ SELECT json_group_array(json(CASE
     k.dup, (SELECT seq FROM fresh WHERE i = a.first)))
   ELSE json_object(
     'outcome', 'done', 'done', 'accepted', 'seq', f.seq, 'prev', f.prev, 'chat', f.chat, 'session', k.session, 'at', a.now,
-    'new_chat', json(iif(k.new_chat, 'true', 'false')),
+    'new_chat', json(iif(k.new_chat, 'true', 'false')), 'alone', json(iif(c.alone, 'true', 'false')),
     'claimed', iif(c.i IS NULL, NULL, json_object(
       'lane', json_object('kind', 'turn', 'owner', c.owner, 'key', c.key), 'fence', c.fence, 'attempts', c.attempts)))
   END) ORDER BY a.i) AS outcomes

@@ -68,6 +68,7 @@ impl Liar {
             at: self.honest.now().await?,
             new_chat: false,
             claimed: None,
+            alone: false,
         };
         let yes = vec![Outcome::Done(Done::Accepted(yes)); steps.len()];
         let honest = self.honest.clone();
