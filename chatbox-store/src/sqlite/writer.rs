@@ -6,8 +6,9 @@ use super::encode::Encoded;
 use super::open::Lock;
 use super::search;
 use chatbox_core::store::{Outcome, Step, StoreError};
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
+use futures_util::{Stream, TryStreamExt};
+use sqlx::sqlite::{SqliteConnection, SqliteQueryResult, SqliteRow};
+use sqlx::{Connection, Either, Executor};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -215,10 +216,25 @@ impl Task {
         };
         let (arrivals, acts, order) = batch.finish();
         let query = sqlx::query(sql).bind(arrivals).bind(acts);
-        // All, not one: the statement commits after its last row, and whoever stops at the first is told before.
-        let rows = query.fetch_all(&mut self.connection).await;
-        order.outcomes(rows.map_err(failed)?.first())
+        let row = answer_of(self.connection.fetch_many(query)).await;
+        order.outcomes(row.map_err(failed)?.as_ref())
     }
+}
+
+/// A statement's row, once it has ended: it commits after its last row, and whoever stops at the first is told before. To
+/// wait beyond its end would only be another crossing between threads.
+async fn answer_of<S>(mut steps: S) -> Result<Option<SqliteRow>, sqlx::Error>
+where
+    S: Stream<Item = Result<Either<SqliteQueryResult, SqliteRow>, sqlx::Error>> + Unpin,
+{
+    let mut answer = None;
+    while let Some(step) = steps.try_next().await? {
+        match step {
+            Either::Right(row) => answer = Some(row),
+            Either::Left(_ended) => return Ok(answer),
+        }
+    }
+    Ok(None)
 }
 
 fn failed(error: impl std::fmt::Display) -> StoreError {
