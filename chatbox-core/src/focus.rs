@@ -1,49 +1,48 @@
-//! The zero-or-one focal chat of a mailbox, and what moving it consumes. Pure; its doors are elsewhere.
+//! The zero-or-one focal chat of a mailbox, and what moving it consumes. Pure.
 
 use crate::id::{ChatId, Seq};
+use serde::{Deserialize, Serialize};
 
 /// Where a mailbox looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Focus {
     /// The focal chat.
     pub chat: Option<ChatId>,
-    /// How often it moved. A send decided under another revision is decided again.
+    /// How often it moved.
     pub revision: i64,
+    /// What the last move consumed, for as long as asking again shows it again.
+    pub recap: Option<Recap>,
 }
 
-/// What a switch does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Switch {
-    /// It looks there already: nothing is consumed.
-    Same,
-    /// It looks nowhere from now on: nothing is consumed.
-    Cleared(Focus),
-    /// It looks there from now on, and everything up to the chat's head is consumed.
-    Moved {
-        /// The new focus.
-        focus: Focus,
-        /// The recap starts after this row.
-        from: Seq,
-        /// The recap ends with this row, and so does what is consumed.
-        to: Seq,
-    },
+/// The rows of the focal chat that a switch to it consumed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Recap {
+    /// They begin after this row.
+    pub after: Seq,
+    /// They end with this one.
+    pub upto: Seq,
 }
 
 impl Focus {
-    /// Moves the focus. `seen` and `head` are the target chat's, both zero when clearing.
-    pub fn switch(self, to: Option<ChatId>, seen: Seq, head: Seq) -> Switch {
-        let next = Self {
+    /// Moves the focus. `seen` and `head` are the target chat's; they do not matter when clearing. `None` where it looks
+    /// there already: nothing moves and nothing is consumed.
+    pub fn switch(self, to: Option<ChatId>, seen: Seq, head: Seq) -> Option<Self> {
+        let recap = Recap {
+            after: seen,
+            upto: head,
+        };
+        (to != self.chat).then(|| Self {
             chat: to,
             revision: self.revision + 1,
-        };
-        match to {
-            _ if to == self.chat => Switch::Same,
-            None => Switch::Cleared(next),
-            Some(_) => Switch::Moved {
-                focus: next,
-                from: seen,
-                to: head,
-            },
+            recap: to.map(|_| recap),
+        })
+    }
+
+    /// The focus once something else was asked: a repeated switch has nothing to show again.
+    pub fn settled(self) -> Self {
+        Self {
+            recap: None,
+            ..self
         }
     }
 
@@ -68,7 +67,7 @@ mod tests {
     fn only_the_focal_chat_is_consumed_as_it_comes() {
         let focus = Focus {
             chat: Some(HERE),
-            revision: 0,
+            ..Focus::default()
         };
         assert_eq!(focus.seen_after(HERE, Seq(1), Seq(5)), Seq(5));
         assert_eq!(focus.seen_after(THERE, Seq(1), Seq(5)), Seq(1));
@@ -77,14 +76,18 @@ mod tests {
     #[test]
     fn a_switch_consumes_up_to_the_head_and_a_repetition_nothing() {
         let focus = Focus::default();
-        let Switch::Moved { focus, from, to } = focus.switch(Some(HERE), Seq(3), Seq(9)) else {
-            panic!("it did not move");
+        let here = focus.switch(Some(HERE), Seq(3), Seq(9)).expect("it moves");
+        let consumed = Recap {
+            after: Seq(3),
+            upto: Seq(9),
         };
-        assert_eq!((from, to, focus.revision), (Seq(3), Seq(9), 1));
-        assert_eq!(focus.switch(Some(HERE), Seq(9), Seq(12)), Switch::Same);
-        assert!(matches!(
-            focus.switch(None, Seq::ZERO, Seq::ZERO),
-            Switch::Cleared(_)
-        ));
+        assert_eq!(here.chat, Some(HERE));
+        assert_eq!((here.revision, here.recap), (1, Some(consumed)));
+        assert_eq!(here.switch(Some(HERE), Seq(9), Seq(12)), None);
+        let nowhere = here.switch(None, Seq(9), Seq(12)).expect("it moves");
+        assert_eq!((nowhere.chat, nowhere.revision), (None, 2));
+        assert_eq!(nowhere.recap, None, "looking nowhere shows nothing");
+        assert_eq!(nowhere.switch(None, Seq(9), Seq(12)), None);
+        assert_eq!(here.settled().recap, None);
     }
 }

@@ -88,6 +88,9 @@ pub enum Error {
         /// In which mailbox.
         mailbox: MailboxId,
     },
+    /// A backend answers the mailbox, and its turns have the chat they are about.
+    #[error("a backend answers the mailbox {0}: each turn has its chat, and nothing to switch")]
+    Unfocused(MailboxId),
     /// The connection is not running.
     #[error("the connection {0} is not running")]
     NotRunning(ConnectionId),

@@ -54,7 +54,7 @@ mod transcript;
 pub mod turn;
 pub mod wake;
 
-pub use chatbox::{Added, Chatbox, Connect, Options};
+pub use chatbox::{Added, Chatbox, Connect, Options, Switched};
 pub use house::{Error, Tuning};
 pub use link::{Health, Link};
 pub use router::Say;

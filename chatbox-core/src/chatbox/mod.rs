@@ -2,9 +2,11 @@
 
 mod admission;
 mod attach;
+mod attention;
 mod connect;
 mod talk;
 
+pub use attention::Switched;
 pub use connect::{Added, Connect};
 
 use crate::backend::CognitiveBackend;

@@ -2,7 +2,8 @@
 
 use super::{
     Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
+    TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
@@ -33,6 +34,10 @@ impl<L: Layer> Store for L {
         self.beneath().mailboxes().await
     }
 
+    async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
+        self.beneath().mailbox(id).await
+    }
+
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
         self.beneath().connections().await
     }
@@ -55,6 +60,10 @@ impl<L: Layer> Store for L {
 
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
         self.beneath().chats(mailbox, limit).await
+    }
+
+    async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
+        self.beneath().overview(mailbox, limit).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

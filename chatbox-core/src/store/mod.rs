@@ -14,12 +14,12 @@ pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use row::{
     Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
-    Pending, PendingMedia, Position, SecretBox, Span, StateBox, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, SecretBox, Span, StateBox, Token, TraceStep,
 };
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,
     LaneScope, MediaStep, NewConnection, NewMailbox, Offer, Outcome, PlannedPart, Renew, Settle,
-    Settled, Skip, Step, TurnEnd, Wake,
+    Settled, Skip, Step, Switch, TurnEnd, Wake,
 };
 
 pub use trace::{Sent, Story, TurnRow};
@@ -57,6 +57,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Every mailbox.
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError>;
 
+    /// One mailbox.
+    async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError>;
+
     /// Every active connection.
     async fn connections(&self) -> Result<Vec<Connection>, StoreError>;
 
@@ -75,6 +78,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// A mailbox's chats, the one with the newest row first.
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError>;
+
+    /// A mailbox's chats as it sees them, the one with the newest row first.
+    async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError>;
 
     /// What a claimed turn lane has to answer now: the chat with the oldest pending waking row, and its rows.
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError>;

@@ -4,6 +4,7 @@ use super::step::{LaneKey, LaneScope};
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
 use crate::event::{ChatKind, EventBody};
+use crate::focus::Focus;
 use crate::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId, Millis,
     Platform, Seq, SessionId,
@@ -33,6 +34,8 @@ pub struct Mailbox {
     pub door: Door,
     /// How much of it waits while one turn runs.
     pub scope: LaneScope,
+    /// Where it looks.
+    pub focus: Focus,
 }
 
 /// One configured account on a platform.
@@ -79,6 +82,19 @@ pub struct Chat {
     pub session: SessionId,
     /// Its newest row.
     pub head: Seq,
+}
+
+/// A chat as its mailbox sees it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Overview {
+    /// The chat.
+    pub chat: Chat,
+    /// How many messages of others came after what the mailbox has seen; those taken back do not count.
+    pub unread: u64,
+    /// Whether the mailbox does not want to hear of it.
+    pub muted: bool,
+    /// Its newest message, whoever said it.
+    pub last: Option<LogRow>,
 }
 
 /// Who a row is by.

@@ -6,6 +6,7 @@ use super::row::{Author, Door, SecretBox, StateBox, Token};
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
 use crate::event::{Content, Event, EventBody, Media};
+use crate::focus::Focus;
 use crate::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, ExternalId, Fence, MailboxId, Millis, Platform,
     Seq, SessionId, WorkerId,
@@ -34,6 +35,8 @@ pub enum Step {
     Media(MediaStep),
     /// Moves a reader's position forward.
     Ack(Ack),
+    /// Moves a mailbox's focus.
+    Switch(Switch),
     /// Changes who and what exists.
     Admin(Box<Admin>),
 }
@@ -322,6 +325,15 @@ pub struct Ack {
     pub seen: Seq,
 }
 
+/// Moves a mailbox's focus and consumes what the new chat holds so far. `Stale` where the mailbox has no such chat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Switch {
+    /// Whose.
+    pub mailbox: MailboxId,
+    /// Where to, or nowhere.
+    pub to: Option<ChatId>,
+}
+
 /// Changes who and what exists.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "admin", rename_all = "snake_case")]
@@ -345,6 +357,20 @@ pub enum Admin {
         rev: Revision,
         /// The new policy.
         policy: Policy,
+    },
+    /// A mailbox wants to hear of one of its chats, or does not; `Stale` where it has no such chat.
+    Mute {
+        /// Whose.
+        mailbox: MailboxId,
+        /// Which.
+        chat: ChatId,
+        /// Whether it does not.
+        muted: bool,
+    },
+    /// A repeated switch of this mailbox shows nothing again.
+    SettleFocus {
+        /// Whose.
+        mailbox: MailboxId,
     },
     /// A chat goes on under another handle.
     MoveChat {
@@ -466,6 +492,13 @@ pub enum Done {
     Settled {
         /// Whether the lane is still ours with rows in it.
         more: bool,
+    },
+    /// A mailbox looks there from now on.
+    Switched {
+        /// Where it looks.
+        focus: Focus,
+        /// Whether it looked elsewhere before.
+        moved: bool,
     },
     /// So many things were changed.
     Changed {

@@ -5,8 +5,10 @@ mod world;
 use chatbox_core::backend::{BackendError, TurnOutcome};
 use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
 use chatbox_core::event::{Content, EventBody};
-use chatbox_core::id::{ConnectionId, Fence};
-use chatbox_core::store::{Author, DeliveryFilter, DeliveryState, LaneKind, MemoryStore, Store};
+use chatbox_core::id::{ChatId, ConnectionId, Fence};
+use chatbox_core::store::{
+    Author, DeliveryFilter, DeliveryState, LaneKind, LogRow, MemoryStore, Store,
+};
 use chatbox_core::{Connect, Error, Say};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::sync::Arc;
@@ -408,6 +410,53 @@ async fn what_a_platform_does_not_offer_is_refused_before_anything_is_stored() {
     };
     assert_eq!(error.kind(), &ErrorKind::Unsupported);
     assert_eq!(world.rows("ana").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_comes_for_its_messages_looks_at_one_chat_at_a_time() {
+    let world = World::new(Script::echo()).await;
+    let chatbox = &world.chatbox;
+    let pulled = chatbox.mailbox("pulled", None).await.expect("a mailbox");
+    let town = world.connect_to("pulled", alpha()).await;
+    for text in ["one", "two", "three"] {
+        town.say("ana", text).await;
+    }
+    town.say("bo", "elsewhere").await;
+    sleep(SOON).await;
+
+    let all = chatbox.overview(&pulled, 10).await.expect("a read");
+    let unread: Vec<u64> = all.iter().map(|it| it.unread).collect();
+    assert_eq!(unread, [1, 3], "the newest chat first");
+    let ana = all[1].chat.id;
+    let switched = chatbox.switch(&pulled, Some(ana), 5).await;
+    let switched = switched.expect("the chat is the mailbox's");
+    assert!(switched.moved);
+    assert_eq!(texts(&switched.unread), ["one", "two", "three"]);
+    assert!(switched.older.is_empty());
+    let again = chatbox.switch(&pulled, Some(ana), 5).await.expect("again");
+    assert_eq!((again.moved, again.unread), (false, switched.unread));
+
+    chatbox.settle_focus(&pulled).await.expect("a write");
+    town.say("ana", "four").await;
+    sleep(SOON).await;
+    let there = chatbox.switch(&pulled, Some(ana), 5).await.expect("there");
+    assert!(there.unread.is_empty(), "it was consumed as it came");
+    chatbox.switch(&pulled, None, 5).await.expect("nowhere");
+    town.say("ana", "five").await;
+    sleep(SOON).await;
+    let back = chatbox.switch(&pulled, Some(ana), 2).await.expect("back");
+    assert_eq!(texts(&back.unread), ["five"]);
+    assert_eq!(texts(&back.older), ["three", "four"]);
+
+    let unknown = chatbox.switch(&pulled, Some(ChatId(99)), 5).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+    let run = chatbox.switch(&"main".into(), None, 5).await;
+    assert!(matches!(run, Err(Error::Unfocused(_))), "{run:?}");
+}
+
+fn texts(rows: &[LogRow]) -> Vec<&str> {
+    let texts = rows.iter().filter_map(|row| row.body.content());
+    texts.map(|content| content.text.as_str()).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,6 +136,10 @@ impl From<chatbox_core::Error> for Problem {
                     hint,
                 )
             }
+            Error::Unfocused(_) => {
+                let hint = "only a mailbox that is pulled, or pushed to a webhook, has a focus";
+                Self::new(StatusCode::CONFLICT, "no_focus", error.to_string(), hint)
+            }
             Error::NotRunning(_) => {
                 let hint = "see `chatbox channels list`";
                 Self::new(StatusCode::CONFLICT, "not_running", error.to_string(), hint)

@@ -2,6 +2,7 @@
 
 use chatbox_core::connector::{Cursor, Receipt};
 use chatbox_core::event::{Attachment, EventBody};
+use chatbox_core::focus::{Focus, Recap};
 use chatbox_core::id::{ChatId, DeliveryId, Millis, Seq, SessionId};
 use chatbox_core::store::{
     Author, Chat, Connection, Delivery, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Sent,
@@ -168,6 +169,20 @@ pub(super) fn mailbox(row: &PgRow) -> Result<Mailbox> {
         name: row.try_get("name")?,
         door: word(row.try_get("door")?)?,
         scope: word(row.try_get("scope")?)?,
+        focus: focus(row)?,
+    })
+}
+
+fn focus(row: &PgRow) -> Result<Focus> {
+    let number = |column| row.try_get::<Option<i64>, _>(column);
+    let recap = number("recap_from")?.zip(number("recap_to")?);
+    Ok(Focus {
+        chat: number("focal")?.map(ChatId),
+        revision: row.try_get("focus_rev")?,
+        recap: recap.map(|(after, upto)| Recap {
+            after: Seq(after),
+            upto: Seq(upto),
+        }),
     })
 }
 

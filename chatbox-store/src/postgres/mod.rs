@@ -16,7 +16,8 @@ use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
     Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
+    TraceStep,
 };
 use sqlx::PgPool;
 use writer::Writer;
@@ -64,7 +65,12 @@ impl Store for PostgresStore {
     }
 
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        read::mailboxes(&self.pool).await.map_err(failed)
+        read::mailboxes(&self.pool, None).await.map_err(failed)
+    }
+
+    async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
+        let found = read::mailboxes(&self.pool, Some(id)).await;
+        Ok(found.map_err(failed)?.pop())
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
@@ -92,6 +98,11 @@ impl Store for PostgresStore {
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
         let found = read::chats(&self.pool, mailbox, limit).await;
         found.map_err(failed)
+    }
+
+    async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
+        let chats = read::overview(&self.pool, mailbox, limit).await;
+        chats.map_err(failed)
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

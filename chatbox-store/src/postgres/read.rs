@@ -6,11 +6,13 @@ use chatbox_core::connector::Revision;
 use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Pending,
-    PendingMedia, Position, Span, StateBox, Token, holds_every_word,
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Overview,
+    Pending, PendingMedia, Position, Span, StateBox, Token, holds_every_word,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row};
+use std::borrow::Borrow;
+use std::collections::HashMap;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -22,8 +24,11 @@ pub(super) fn sql(select: &str, rest: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("{select} {rest}"))
 }
 
-fn each<T>(rows: Vec<PgRow>, decode: impl Fn(&PgRow) -> Result<T>) -> Result<Vec<T>> {
-    rows.iter().map(decode).collect()
+fn each<R: Borrow<PgRow>, T>(
+    rows: impl IntoIterator<Item = R>,
+    mut decode: impl FnMut(&PgRow) -> Result<T>,
+) -> Result<Vec<T>> {
+    rows.into_iter().map(|row| decode(row.borrow())).collect()
 }
 
 pub(super) async fn now(pool: &PgPool) -> Result<Millis> {
@@ -31,10 +36,45 @@ pub(super) async fn now(pool: &PgPool) -> Result<Millis> {
     sqlx::query_scalar(now).fetch_one(pool).await.map(Millis)
 }
 
-pub(super) async fn mailboxes(pool: &PgPool) -> Result<Vec<Mailbox>> {
-    let all =
-        "SELECT id, account, name, door, scope FROM readers WHERE kind = 'mailbox' ORDER BY id";
-    each(sqlx::query(all).fetch_all(pool).await?, decode::mailbox)
+/// Every mailbox, or one.
+pub(super) async fn mailboxes(pool: &PgPool, one: Option<&MailboxId>) -> Result<Vec<Mailbox>> {
+    let all = "SELECT id, account, name, door, scope, focal, focus_rev, recap_from, recap_to FROM readers \
+        WHERE kind = 'mailbox' AND ($1::text IS NULL OR id = $1) ORDER BY id";
+    let found = sqlx::query(all).bind(one.map(|id| clean(id.as_str())));
+    each(found.fetch_all(pool).await?, decode::mailbox)
+}
+
+/// The chats, and then, by a statement of its own, the message that is the last of each.
+pub(super) async fn overview(
+    pool: &PgPool,
+    mailbox: &MailboxId,
+    limit: u32,
+) -> Result<Vec<Overview>> {
+    // A message is unread or the last one by what it was; one taken back since is not unread.
+    let theirs = "SELECT c.id, c.conn, c.mailbox, c.platform, c.handle, c.kind, c.name, c.session, c.head, m.muted, \
+            (SELECT count(*) FROM log u WHERE u.chat = c.id AND u.seq > m.seen AND u.kind = 'message' \
+                AND NOT u.\"out\" AND NOT EXISTS (SELECT FROM log d WHERE d.seq = u.cur_seq AND d.kind = 'delete') \
+            ) AS unread, \
+            (SELECT seq FROM log WHERE chat = c.id AND kind = 'message' ORDER BY seq DESC LIMIT 1) AS last \
+        FROM chats c JOIN members m ON m.chat = c.id AND m.reader = $1 \
+        WHERE c.mailbox = $1 ORDER BY c.head DESC LIMIT $2";
+    let found = sqlx::query(theirs)
+        .bind(clean(mailbox.as_str()))
+        .bind(i64::from(limit));
+    let found = found.fetch_all(pool).await?;
+    let last = |row: &PgRow| row.try_get::<Option<i64>, _>("last");
+    let lasts: Vec<i64> = each(found.iter(), last)?.into_iter().flatten().collect();
+    let rows = sqlx::query(sql(LOG_ROW, "WHERE l.seq = ANY ($1)")).bind(lasts);
+    let rows = each(rows.fetch_all(pool).await?.iter(), log_row)?;
+    let mut rows: HashMap<i64, LogRow> = rows.into_iter().map(|row| (row.seq.0, row)).collect();
+    each(found.iter(), |row| {
+        Ok(Overview {
+            chat: decode::chat(row)?,
+            unread: row.try_get::<i64, _>("unread")?.unsigned_abs(),
+            muted: row.try_get("muted")?,
+            last: last(row)?.and_then(|seq| rows.remove(&seq)),
+        })
+    })
 }
 
 /// Every active connection, or one.

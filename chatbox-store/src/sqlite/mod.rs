@@ -15,7 +15,8 @@ use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
     Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
+    TraceStep,
 };
 use read::Reader;
 use std::path::Path;
@@ -80,7 +81,11 @@ impl Store for SqliteStore {
     }
 
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        self.reader.mailboxes().await
+        self.reader.mailboxes(None).await
+    }
+
+    async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
+        Ok(self.reader.mailboxes(Some(id)).await?.pop())
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
@@ -105,6 +110,10 @@ impl Store for SqliteStore {
 
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
         self.reader.chats(mailbox, limit).await
+    }
+
+    async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
+        self.reader.overview(mailbox, limit).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

@@ -8,6 +8,7 @@
 
 pub(crate) mod accepting;
 pub(crate) mod admin;
+pub(crate) mod focus;
 pub(crate) mod house;
 pub(crate) mod random;
 pub(crate) mod reading;
@@ -38,6 +39,10 @@ macro_rules! every_scenario {
             accepting::the_newest_version_is_read,
             accepting::an_edit_of_what_we_sent_is_recognised_by_its_receipt,
             accepting::what_was_taken_back_stays_taken_back,
+            focus::a_switch_consumes_and_remembers_what,
+            focus::what_comes_into_the_focal_chat_is_seen,
+            focus::a_switch_to_no_chat_of_the_mailbox_is_stale,
+            focus::an_overview_counts_what_others_said,
             turns::a_turn_hands_over_and_rests,
             turns::a_stale_fence_writes_nothing,
             turns::an_expired_lease_is_taken_with_the_next_fence,

@@ -39,6 +39,7 @@ impl World {
         let target = target.and_then(|event| self.seq_of(&connection.id, event));
         let prev = chat.head;
         let seq = self.append(row_of(&accept, chat.id, target), now);
+        self.consume(&chat.mailbox, chat.id, seq);
         let idle = self.is_all_answered(&chat, seq);
         let claimed = self.wake_mailbox(&accept, &chat, seq, now);
         let alone = idle && claimed.is_some();

@@ -2,7 +2,7 @@
 
 use super::world::{Connected, World};
 use crate::connector::Revision;
-use crate::id::{ConnectionId, DeliveryId, Handle, Millis};
+use crate::id::{ChatId, ConnectionId, DeliveryId, Handle, MailboxId, Millis};
 use crate::store::{
     Admin, CONNECTION_REMOVED, Connection, DeliveryState, Done, Door, LaneKey, LaneKind, Mailbox,
     NewConnection, NewMailbox, Outcome, StateBox,
@@ -34,6 +34,12 @@ impl World {
                 self.set_policy(&connection, policy);
                 changed(1)
             }
+            Admin::Mute {
+                mailbox,
+                chat,
+                muted,
+            } => self.mute(&mailbox, chat, muted),
+            Admin::SettleFocus { mailbox } => self.settle_focus(&mailbox),
             Admin::MoveChat {
                 connection,
                 from,
@@ -58,16 +64,37 @@ impl World {
         }
     }
 
+    fn mute(&mut self, mailbox: &MailboxId, chat: ChatId, muted: bool) -> Outcome {
+        if !self.in_mailbox(mailbox, chat) {
+            return Outcome::Stale;
+        }
+        let reader = mailbox.as_str().to_owned();
+        self.members.entry((chat, reader)).or_default().muted = muted;
+        changed(1)
+    }
+
+    fn settle_focus(&mut self, mailbox: &MailboxId) -> Outcome {
+        let mailbox = self.mailboxes.get_mut(mailbox);
+        let shown = mailbox.filter(|it| it.focus.recap.is_some());
+        let count = shown.map_or(0, |it| {
+            it.focus = it.focus.settled();
+            1
+        });
+        changed(count)
+    }
+
     fn put_mailbox(&mut self, new: NewMailbox, now: Millis) -> Outcome {
         if self.name_taken(&new.account, &new.name, &new.id) {
             return NOT_TWICE;
         }
+        let known = self.mailboxes.get(&new.id);
         let mailbox = Mailbox {
             id: new.id,
             account: new.account,
             name: new.name,
             door: new.door,
             scope: new.scope,
+            focus: known.map(|it| it.focus).unwrap_or_default(),
         };
         let before = self.mailboxes.insert(mailbox.id.clone(), mailbox.clone());
         if before.as_ref() == Some(&mailbox) {

@@ -6,6 +6,7 @@
 mod accept;
 mod admin;
 mod emit;
+mod focus;
 mod lane;
 mod read;
 mod settle;
@@ -14,7 +15,8 @@ mod world;
 
 use super::{
     Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
+    TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
@@ -74,6 +76,7 @@ impl World {
             Step::Settle(settle) => self.settle(*settle, now),
             Step::Media(media) => self.media(media, now),
             Step::Ack(ack) => self.ack(ack),
+            Step::Switch(switch) => self.switch(&switch),
             Step::Admin(admin) => self.admin(*admin, now),
         }
     }
@@ -94,6 +97,10 @@ impl Store for MemoryStore {
 
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
         Ok(self.world().mailboxes.values().cloned().collect())
+    }
+
+    async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
+        Ok(self.world().mailboxes.get(id).cloned())
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
@@ -125,6 +132,10 @@ impl Store for MemoryStore {
         chats.sort_by_key(|chat| std::cmp::Reverse(chat.head));
         chats.truncate(limit as usize);
         Ok(chats)
+    }
+
+    async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
+        Ok(self.world().overview(mailbox, limit))
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

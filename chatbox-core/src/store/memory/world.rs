@@ -69,6 +69,7 @@ pub(super) struct Entry {
 pub(super) struct Member {
     pub(super) handed: Seq,
     pub(super) seen: Seq,
+    pub(super) muted: bool,
 }
 
 impl Default for Member {
@@ -76,6 +77,7 @@ impl Default for Member {
         Self {
             handed: Seq::ZERO,
             seen: Seq::ZERO,
+            muted: false,
         }
     }
 }

@@ -5,8 +5,8 @@ CREATE TYPE arrival_v1 AS (
   skip boolean, conn text, "cursor" text, event text, handle text, chat_kind text, chat_name text,
   sender text, sender_name text, kind text, body text, raw text, files jsonb, target text, late boolean, grp text,
   wait bigint, worker text, lease bigint,
-  account text, mailbox text, platform text, ident text, door text, scope text, chat bigint, session bigint,
-  chat_head bigint                         -- before any of these
+  account text, mailbox text, platform text, ident text, door text, scope text, focal bigint, chat bigint,
+  session bigint, chat_head bigint                         -- before any of these
 );
 
 -- What each step is about and what becomes of it: new, duplicate, skip or stale; and the row it becomes or became,
@@ -19,12 +19,12 @@ BEGIN
       p.skip, p.conn, p."cursor", p.event, p.handle, p.chat_kind, p.chat_name,
       p.sender, p.sender_name, p.kind, p.body, p.raw, p.files, p.target, coalesce(p.late, false), p.grp,
       p.wait, p.worker, p.lease,
-      p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.chat, p.session,
+      p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.focal, p.chat, p.session,
       p.chat_head)::arrival_v1)
     FROM (
       SELECT t.*, count(*) FILTER (WHERE t.state = 'new') OVER (ORDER BY t.i) AS place FROM (
         SELECT a.*, f.fits, l.seq AS known,
-          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, h.id AS chat, h.session, h.head AS chat_head,
+          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, r.focal, h.id AS chat, h.session, h.head AS chat_head,
           CASE
             WHEN NOT f.fits THEN 'stale'
             WHEN a.skip THEN 'skip'
@@ -187,6 +187,7 @@ DECLARE
   v_files boolean;
   v_wakes boolean;
   v_cursors boolean;
+  v_focal boolean;
   v_taken jsonb;
 BEGIN
   SELECT seq INTO v_head FROM head;
@@ -195,8 +196,8 @@ BEGIN
     SELECT count(*) FILTER (WHERE state = 'new'),
       bool_or(state = 'new' AND chat IS NULL), bool_or(state = 'new' AND target IS NOT NULL),
       bool_or(state = 'new' AND files IS NOT NULL), bool_or(state = 'new' AND wait IS NOT NULL AND door = 'run'),
-      bool_or(state <> 'stale' AND "cursor" IS NOT NULL)
-    INTO v_count, v_unborn, v_targets, v_files, v_wakes, v_cursors FROM unnest(v_all);
+      bool_or(state <> 'stale' AND "cursor" IS NOT NULL), bool_or(state = 'new' AND focal = chat)
+    INTO v_count, v_unborn, v_targets, v_files, v_wakes, v_cursors, v_focal FROM unnest(v_all);
     EXIT WHEN NOT v_unborn;
     FOR v_one IN
       SELECT DISTINCT ON (min(a.i) OVER (PARTITION BY a.conn, a.handle)) a.* FROM unnest(v_all) a
@@ -224,6 +225,11 @@ BEGIN
     SELECT seq, account, chat, kind, 'person', sender, sender_name, conn, event, grp, false, late,
       wait IS NOT NULL, now
     FROM a;
+  END IF;
+  IF v_focal THEN  -- a row of the focal chat is consumed as it comes
+    UPDATE members m SET seen = greatest(m.seen, a.seq)
+    FROM (SELECT chat, mailbox, max(seq) AS seq FROM unnest(v_all) WHERE state = 'new' AND focal = chat GROUP BY 1, 2) a
+    WHERE m.chat = a.chat AND m.reader = a.mailbox;
   END IF;
   IF v_files THEN
     PERFORM chatbox_files_v1(a.seq, a.files) FROM unnest(v_all) a WHERE a.state = 'new' AND a.files IS NOT NULL;

@@ -175,6 +175,9 @@ BEGIN
           scopes = excluded.scopes, until = excluded.until;
     WHEN 'remove_token' THEN DELETE FROM tokens WHERE prefix = s ->> 'prefix';
     WHEN 'put_state' THEN RETURN chatbox_put_state_v1(s);
+    WHEN 'mute' THEN RETURN chatbox_mute_v1(s);
+    WHEN 'settle_focus' THEN
+      UPDATE readers SET recap_from = NULL, recap_to = NULL WHERE id = s ->> 'mailbox' AND recap_to IS NOT NULL;
     WHEN 'end_leases' THEN UPDATE lanes SET until = 0 WHERE state = 'busy';
   END CASE;
   GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -205,6 +208,7 @@ BEGIN
       WHEN 'settle' THEN chatbox_settle_v1(v_step, v_now)
       WHEN 'media' THEN chatbox_media_v1(v_step, v_now)
       WHEN 'ack' THEN chatbox_ack_v1(v_step)
+      WHEN 'switch' THEN chatbox_switch_v1(v_step)
       WHEN 'admin' THEN chatbox_admin_v1(v_step, v_now)
     END;
     v_outcomes := v_outcomes || jsonb_build_array(v_outcome);

@@ -7,7 +7,8 @@ use chatbox_core::event::{ChatKind, EventBody, Media};
 use chatbox_core::id::{ChatId, DeliveryId, Fence, Seq};
 use chatbox_core::store::{
     Accept, Ack, Admin, Claim, Commit, Emit, LaneKey, LaneKind, MEDIA_WAIT_MS, MediaStep,
-    NOT_IN_TIME, NewConnection, PlannedPart, Renew, Settle, Settled, Skip, Step, TurnEnd, Wake,
+    NOT_IN_TIME, NewConnection, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd,
+    Wake,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ enum Wired<'a> {
     Settle(Value),
     Media(Box<Settling<'a>>),
     Ack(Value),
+    Switch(Value),
     Admin(Value),
 }
 
@@ -46,7 +48,9 @@ pub(in crate::postgres) fn encode(steps: &[&Step]) -> serde_json::Result<String>
 
 fn may_append(step: &Step) -> bool {
     match step {
-        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Admin(_) => true,
+        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Switch(_) | Step::Admin(_) => {
+            true
+        }
         Step::Settle(settle) => matches!(
             settle.to,
             Settled::Failed { .. } | Settled::Unknown { .. } | Settled::Expired
@@ -65,6 +69,7 @@ fn wired<'a>(run: &[&'a Step]) -> Wired<'a> {
         Step::Settle(step) => Wired::Settle(settle(step)),
         Step::Media(step) => Wired::Media(Box::new(settling(step))),
         Step::Ack(step) => Wired::Ack(ack(step)),
+        Step::Switch(step) => Wired::Switch(switch(step)),
         Step::Admin(step) => Wired::Admin(admin(step)),
     }
 }
@@ -340,6 +345,10 @@ fn ack(step: &Ack) -> Value {
     json!({ "chat": step.chat, "reader": Text(&step.reader), "seen": step.seen })
 }
 
+fn switch(step: &Switch) -> Value {
+    json!({ "mailbox": Text(step.mailbox.as_str()), "to": step.to })
+}
+
 fn admin(step: &Admin) -> Value {
     match step {
         Admin::PutMailbox(new) => json!({
@@ -365,6 +374,19 @@ fn admin(step: &Admin) -> Value {
             "rev": rev,
             "policy": Document(policy),
         }),
+        Admin::Mute {
+            mailbox,
+            chat,
+            muted,
+        } => json!({
+            "admin": "mute",
+            "mailbox": Text(mailbox.as_str()),
+            "chat": chat,
+            "muted": muted,
+        }),
+        Admin::SettleFocus { mailbox } => {
+            json!({ "admin": "settle_focus", "mailbox": Text(mailbox.as_str()) })
+        }
         Admin::MoveChat {
             connection,
             from,

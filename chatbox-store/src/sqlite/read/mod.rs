@@ -8,7 +8,7 @@ use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
     Chat, Connection, Delivery, DeliveryFilter, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox,
-    Pending, PendingMedia, Position, Span, StateBox, StoreError, Token, TraceStep,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token, TraceStep,
     holds_every_word,
 };
 use rows::FromRow;
@@ -108,12 +108,37 @@ impl Reader {
         Ok(Millis(now.unwrap_or_default()))
     }
 
-    pub(super) async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        self.all(sqlx::query(
-            "SELECT r.id, a.name AS account, r.name, r.door, r.scope FROM readers AS r \
-             JOIN accounts AS a ON a.id = r.account WHERE r.kind = 'mailbox' ORDER BY r.id",
-        ))
-        .await
+    /// Every mailbox, or one.
+    pub(super) async fn mailboxes(
+        &self,
+        id: Option<&MailboxId>,
+    ) -> Result<Vec<Mailbox>, StoreError> {
+        let sql = "SELECT r.id, a.name AS account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to \
+             FROM readers AS r JOIN accounts AS a ON a.id = r.account \
+             WHERE r.kind = 'mailbox' AND (?1 IS NULL OR r.id = ?1) ORDER BY r.id";
+        self.all(sqlx::query(sql).bind(id.map(|id| id.as_str().to_owned())))
+            .await
+    }
+
+    pub(super) async fn overview(
+        &self,
+        mailbox: &MailboxId,
+        limit: u32,
+    ) -> Result<Vec<Overview>, StoreError> {
+        // A message is unread or the last one by what it was; one taken back since is not unread.
+        let sql = concat!(
+            "WITH theirs AS (SELECT c.*, m.seen, m.muted FROM chats AS c JOIN members AS m ON m.chat = c.id \
+             AND m.reader = ?1 WHERE c.reader = ?1 ORDER BY c.head DESC LIMIT ?2) SELECT ",
+            chat_columns!(),
+            ", c.muted, (SELECT count(*) FROM log AS u WHERE u.chat = c.id AND u.seq > c.seen AND u.kind = 'message' \
+             AND NOT u.out AND NOT EXISTS (SELECT 1 FROM log AS d WHERE d.seq = u.cur_seq AND d.kind = 'delete') \
+             ) AS unread, ",
+            row_columns!(),
+            " FROM theirs AS c LEFT JOIN log AS l ON l.seq = (SELECT max(seq) FROM log WHERE chat = c.id \
+             AND kind = 'message') LEFT JOIN log AS n ON n.seq = l.cur_seq ORDER BY c.head DESC"
+        );
+        let query = sqlx::query(sql).bind(mailbox.as_str().to_owned());
+        self.all(query.bind(i64::from(limit))).await
     }
 
     pub(super) async fn connections(

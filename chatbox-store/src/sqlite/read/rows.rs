@@ -3,14 +3,15 @@
 use super::failed;
 use chatbox_core::connector::{Cursor, Revision};
 use chatbox_core::event::{EventBody, Media};
+use chatbox_core::focus::{Focus, Recap};
 use chatbox_core::id::Fence;
 use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId, Millis,
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, PendingMedia, Position, Sent,
-    StateBox, StoreError, Token, TurnRow,
+    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, Overview, PendingMedia,
+    Position, Sent, StateBox, StoreError, Token, TurnRow,
 };
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -64,6 +65,33 @@ impl FromRow for Mailbox {
             name: text(row, "name")?,
             door: word(row, "door")?,
             scope: word(row, "scope")?,
+            focus: Focus::from_row(row)?,
+        })
+    }
+}
+
+impl FromRow for Focus {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        let recap = |upto| -> Result<_, StoreError> {
+            let after = Seq(number(row, "recap_from")?);
+            Ok(Recap { after, upto })
+        };
+        Ok(Self {
+            chat: maybe(row, "focal")?.map(ChatId),
+            revision: number(row, "focus_rev")?,
+            recap: maybe(row, "recap_to")?.map(Seq).map(recap).transpose()?,
+        })
+    }
+}
+
+impl FromRow for Overview {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        let last: Option<i64> = maybe(row, "seq")?;
+        Ok(Self {
+            chat: Chat::from_row(row)?,
+            unread: number(row, "unread")?.unsigned_abs(),
+            muted: flag(row, "muted")?,
+            last: last.map(|_| LogRow::from_row(row)).transpose()?,
         })
     }
 }

@@ -36,6 +36,7 @@ CREATE TEMP TABLE known (
   door      TEXT NOT NULL,
   scope     TEXT NOT NULL,
   dup       INTEGER,
+  focal     INTEGER,
   chat      INTEGER,
   session   INTEGER,
   new_chat  INTEGER NOT NULL DEFAULT 0
@@ -50,6 +51,7 @@ CREATE TEMP TABLE fresh (
   chat     INTEGER NOT NULL,
   mailbox  TEXT NOT NULL,
   about    TEXT,
+  focal    INTEGER NOT NULL,
   wake_at  INTEGER,
   lane     TEXT,
   worker   TEXT,

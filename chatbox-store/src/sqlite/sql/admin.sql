@@ -2,7 +2,7 @@
 -- is an outcome. Each trigger finds its ending first and writes only if it is a number above zero.
 
 CREATE TEMP TRIGGER admin_over AFTER UPDATE OF ending ON steps
-WHEN NEW.kind NOT IN ('commit', 'settle', 'media') BEGIN
+WHEN NEW.kind NOT IN ('commit', 'settle', 'media', 'switch') BEGIN
   UPDATE steps SET outcome = CASE NEW.ending
     WHEN 'stale' THEN '{"outcome":"stale"}'
     WHEN 'taken' THEN '{"outcome":"duplicate","seq":null}'

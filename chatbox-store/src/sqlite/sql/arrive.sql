@@ -21,8 +21,8 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(NEW.batch);
 
   -- What they were decided on. Who is not known afterwards is stale.
-  INSERT INTO known (i, account, mailbox, door, scope, dup, chat, session)
-  SELECT a.i, r.account, r.id, r.door, r.scope,
+  INSERT INTO known (i, account, mailbox, door, scope, focal, dup, chat, session)
+  SELECT a.i, r.account, r.id, r.door, r.scope, r.focal,
     (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session
   FROM arrivals AS a
   CROSS JOIN connections AS c ON c.id = a.connection AND c.status = 'active' AND c.policy_rev = coalesce(a.rev, c.policy_rev)
@@ -49,14 +49,14 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     WHERE a.i = known.i)
   WHERE chat IS NULL AND dup IS NULL;
 
-  INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, wake_at, lane, worker, lease)
+  INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, focal, wake_at, lane, worker, lease)
   SELECT
     i, seq, coalesce(lag(seq) OVER (PARTITION BY chat ORDER BY seq), (SELECT head FROM chats WHERE id = chat)),
-    now, chat, mailbox, about, wake_at, lane, worker, lease
+    now, chat, mailbox, about, focal, wake_at, lane, worker, lease
   FROM (
     SELECT
       k.i, (SELECT coalesce(max(seq), 0) FROM log) + row_number() OVER (ORDER BY k.i) AS seq, a.now, k.chat, k.mailbox,
-      a.about, a.wake_at, a.worker, a.lease,
+      a.about, k.focal IS k.chat AS focal, a.wake_at, a.worker, a.lease,
       CASE WHEN a.wake_at IS NULL OR k.door <> 'run' THEN NULL
         WHEN k.scope = 'mailbox' THEN 'mailbox'
         WHEN k.scope = 'session' THEN 'session/' || k.session
@@ -82,8 +82,12 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   ORDER BY f.i;
 
   UPDATE chats SET head = f.seq FROM (SELECT chat, max(seq) AS seq FROM fresh GROUP BY chat) AS f WHERE f.chat = chats.id;
-  UPDATE members SET waking = f.seq
-  FROM (SELECT chat, mailbox, max(seq) AS seq FROM fresh WHERE wake_at IS NOT NULL GROUP BY chat, mailbox) AS f
+  -- A row of the focal chat is consumed as it comes.
+  UPDATE members SET
+    waking = coalesce(f.waking, members.waking), seen = iif(f.focal, max(members.seen, f.seq), members.seen)
+  FROM (
+    SELECT chat, mailbox, max(focal) AS focal, max(seq) AS seq, max(iif(wake_at IS NULL, NULL, seq)) AS waking
+    FROM fresh WHERE wake_at IS NOT NULL OR focal GROUP BY chat, mailbox) AS f
   WHERE members.chat = f.chat AND members.reader = f.mailbox;
 
   -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows

@@ -135,6 +135,10 @@ async fn of_mailbox(store: &Arc<dyn Store>, id: &MailboxId) -> Vec<(String, Valu
     let mut seen = Vec::new();
     let chats = store.chats(id, 5).await.expect("a read");
     seen.push((format!("chats {id}"), timeless(&chats)));
+    let mailbox = store.mailbox(id).await.expect("a read");
+    seen.push((format!("mailbox {id}"), timeless(&mailbox)));
+    let overview = store.overview(id, 5).await.expect("a read");
+    seen.push((format!("overview {id}"), timeless(&overview)));
     for words in ["red", "blue fox", "RED fox", "nothing"] {
         let found = store.search(id, words, 10).await.expect("a read");
         seen.push((format!("search {id} {words}"), timeless(&found)));

@@ -10,7 +10,7 @@ use chatbox_core::event::{Content, Event, EventBody, Media};
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq};
 use chatbox_core::store::{
     Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep, Offer,
-    Renew, SecretBox, Settled, Skip, Step, Token, TurnEnd, Wake,
+    Renew, SecretBox, Settled, Skip, Step, Switch, Token, TurnEnd, Wake,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -97,6 +97,7 @@ impl Play {
             84..88 => vec![self.media()],
             88..92 => vec![self.ack()],
             92..94 => vec![self.renew()],
+            94..96 => vec![self.switch()],
             _ => vec![Step::Admin(Box::new(self.admin()))],
         }
     }
@@ -336,6 +337,14 @@ impl Play {
         })
     }
 
+    fn switch(&mut self) -> Step {
+        let chat = ChatId(self.dice.random_range(1..12));
+        Step::Switch(Switch {
+            mailbox: MailboxId::new(self.pick(&["m", "n", "p", "nobody"])),
+            to: self.coin(80).then_some(chat),
+        })
+    }
+
     fn renew(&mut self) -> Step {
         let Some(held) = self.lane(LaneKind::Turn) else {
             return self.claim();
@@ -394,6 +403,14 @@ impl Play {
                 connection,
                 rev: 9,
                 policy: chatbox_core::admit::Policy::default(),
+            },
+            21 => Admin::SettleFocus {
+                mailbox: self.pick(&MAILBOXES).into(),
+            },
+            22 => Admin::Mute {
+                mailbox: self.pick(&MAILBOXES).into(),
+                chat: ChatId(self.dice.random_range(1..12)),
+                muted: self.coin(50),
             },
             _ => Admin::EndLeases,
         }

@@ -1,0 +1,122 @@
+//! Where a mailbox looks: for agents that choose their chat themselves.
+
+use super::Chatbox;
+use crate::focus::Focus;
+use crate::house::Error;
+use crate::id::{ChatId, MailboxId};
+use crate::router;
+use crate::store::{Admin, Done, Door, LogRow, Mailbox, Outcome, Overview, Span, Step, Switch};
+
+/// How many rows are read at once for a recap.
+const PAGE: u32 = 500;
+
+/// Where a mailbox looks after a switch, and what it should read there.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Switched {
+    /// Where it looks.
+    pub focus: Focus,
+    /// Whether it looked elsewhere before.
+    pub moved: bool,
+    /// What it had not seen there, oldest first: everything, however much. A repeated switch shows the same again until
+    /// [`Chatbox::settle_focus`].
+    pub unread: Vec<LogRow>,
+    /// What was said before that, oldest first, at most as many rows as asked for.
+    pub older: Vec<LogRow>,
+}
+
+impl Chatbox {
+    /// Moves a mailbox's focus to one of its chats or to nowhere, and reads what it should know there. What the chat
+    /// holds by then counts as seen. Unread rows come without limit, and up to `older` rows before them.
+    ///
+    /// # Errors
+    /// `NotFound` for a mailbox or chat that does not exist, `Unfocused` where a backend answers the mailbox: its turns
+    /// have the chat they are about. Nothing moves then.
+    pub async fn switch(
+        &self,
+        mailbox: &MailboxId,
+        to: Option<ChatId>,
+        older: u32,
+    ) -> Result<Switched, Error> {
+        if self.mailbox_row(mailbox).await?.door == Door::Run {
+            return Err(Error::Unfocused(mailbox.clone()));
+        }
+        let switch = Step::Switch(Switch {
+            mailbox: mailbox.clone(),
+            to,
+        });
+        let outcome = router::single(&self.house, switch).await?;
+        let Outcome::Done(Done::Switched { focus, moved }) = outcome else {
+            return Err(Error::NotFound("such chat in this mailbox".to_owned()));
+        };
+        let (unread, older) = self.recap(focus, older).await?;
+        Ok(Switched {
+            focus,
+            moved,
+            unread,
+            older,
+        })
+    }
+
+    /// The rows a switch consumed, and some before them. They are in the log, which does not change behind a reader.
+    async fn recap(&self, focus: Focus, older: u32) -> Result<(Vec<LogRow>, Vec<LogRow>), Error> {
+        let (Some(chat), Some(recap)) = (focus.chat, focus.recap) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let store = &self.house.store;
+        let mut unread = Vec::new();
+        let mut after = recap.after;
+        while after < recap.upto {
+            let rows = store.since(chat, after, PAGE).await?;
+            let Some(last) = rows.last() else {
+                break;
+            };
+            after = last.seq;
+            unread.extend(rows.into_iter().filter(|row| row.seq <= recap.upto));
+        }
+        let before = crate::id::Seq(recap.after.0 + 1);
+        let older = store.history(Span::Chat(chat), Some(before), older).await?;
+        Ok((unread, older))
+    }
+
+    /// From now on a repeated switch shows nothing again: the agent has gone on to something else.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn settle_focus(&self, mailbox: &MailboxId) -> Result<(), Error> {
+        let shown = self.mailbox_row(mailbox).await?.focus.recap.is_some();
+        if shown {
+            let mailbox = mailbox.clone();
+            self.admin(Admin::SettleFocus { mailbox }).await?;
+        }
+        Ok(())
+    }
+
+    /// A mailbox's chats as it sees them, the one with the newest row first.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, Error> {
+        Ok(self.house.store.overview(mailbox, limit).await?)
+    }
+
+    /// Whether the mailbox wants to hear of one of its chats. What is said in a muted chat is kept, and counts as unread.
+    ///
+    /// # Errors
+    /// `NotFound` for a chat that is not the mailbox's.
+    pub async fn mute(&self, mailbox: &MailboxId, chat: ChatId, muted: bool) -> Result<(), Error> {
+        let mute = Admin::Mute {
+            mailbox: mailbox.clone(),
+            chat,
+            muted,
+        };
+        match self.admin(mute).await? {
+            Outcome::Done(_) => Ok(()),
+            _ => Err(Error::NotFound("such chat in this mailbox".to_owned())),
+        }
+    }
+
+    async fn mailbox_row(&self, id: &MailboxId) -> Result<Mailbox, Error> {
+        let found = self.house.store.mailbox(id).await?;
+        found.ok_or_else(|| Error::NotFound(format!("mailbox {id}")))
+    }
+}
