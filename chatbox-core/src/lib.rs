@@ -42,6 +42,7 @@ pub mod markup;
 pub mod meters;
 mod outbox;
 pub mod plan;
+pub mod push;
 pub mod rate;
 mod router;
 pub mod seal;
