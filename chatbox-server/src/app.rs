@@ -4,7 +4,9 @@ use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
+use crate::mcp::Streams;
 use crate::placeholder::is_placeholder;
+use crate::tidings::Tidings;
 use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
 use chatbox_core::connector::{Egress, Secrets, Settings};
@@ -49,6 +51,10 @@ pub struct App {
     pub started: Instant,
     /// Settings of each channel from the configuration.
     pub settings: BTreeMap<String, toml::Table>,
+    /// Who waits for news of a mailbox.
+    pub tidings: Tidings,
+    /// Agents' answers that stay open.
+    pub streams: Streams,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -67,6 +73,7 @@ impl App {
         metrics: Option<PrometheusHandle>,
         is_loopback: bool,
         settings: BTreeMap<String, toml::Table>,
+        tidings: Tidings,
     ) -> Self {
         let (base, started) = (RwLock::new(base), Instant::now());
         let inbound = Mutex::default();
@@ -80,6 +87,8 @@ impl App {
             is_loopback,
             started,
             settings,
+            tidings,
+            streams: Streams::default(),
             inbound,
         }
     }

@@ -97,7 +97,20 @@ impl Auth {
         scope: &str,
         life: Option<Duration>,
     ) -> Result<Secret, StoreError> {
-        let prefix = fresh(prefix);
+        self.replace(fresh(prefix), principal, scope, life).await
+    }
+
+    /// As [`Auth::issue`], with a findable part that is known beforehand: a token that has it is valid no longer.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn replace(
+        &self,
+        prefix: String,
+        principal: &str,
+        scope: &str,
+        life: Option<Duration>,
+    ) -> Result<Secret, StoreError> {
         let whole = format!("{prefix}.{}", code(32));
         let token = Token {
             prefix,

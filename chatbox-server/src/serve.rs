@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
 use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
+use crate::tidings::{Telling, Tidings};
 use crate::vault;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -127,6 +128,7 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
     tracing::info!("stopping");
     let _ = std::fs::remove_file(start.data.serve_json());
     stop.cancel();
+    app.streams.close();
     let _ = tokio::time::timeout(Duration::from_secs(1), opened.farewell).await;
     let drained = app.chatbox.drain(DRAIN).await;
     if !drained {
@@ -163,7 +165,9 @@ pub async fn open(
     is_loopback: bool,
 ) -> Result<Opened, Failure> {
     let metrics = run.then(recorder).flatten();
+    let tidings = Tidings::default();
     let store = open_store(start).await?;
+    let store: Arc<dyn Store> = Arc::new(Telling::new(store, tidings.clone()));
     let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
     let operator = operator_token(&start.data)?;
@@ -202,6 +206,7 @@ pub async fn open(
         metrics,
         is_loopback,
         start.config.channels.clone(),
+        tidings,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(failed)?;
     if run {

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use program::Running;
 use tokio_tungstenite::tungstenite::Message;
 
-const DOORS: [(&str, &str); 12] = [
+const DOORS: [(&str, &str); 14] = [
     ("GET", "/"),
     ("GET", "/login"),
     ("POST", "/login"),
@@ -16,6 +16,8 @@ const DOORS: [(&str, &str); 12] = [
     ("GET", "/chat/assets/chat.js"),
     ("GET", "/v1/connections"),
     ("POST", "/v1/connections/x/messages"),
+    ("POST", "/mcp/main"),
+    ("GET", "/mcp/main"),
     ("GET", "/metrics"),
     ("GET", "/health"),
     ("OPTIONS", "/nowhere"),
@@ -132,6 +134,8 @@ fn operators_doors_open_for_the_operator_alone() {
         ("GET", "/v1/deliveries"),
         ("DELETE", "/v1/deliveries"),
         ("POST", "/v1/login-links"),
+        ("GET", "/v1/mailboxes"),
+        ("POST", "/v1/mailboxes/main/mcp-token"),
         ("GET", "/v1/messages/msg_1/trace"),
         ("GET", "/v1/doctor"),
     ] {

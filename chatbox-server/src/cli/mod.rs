@@ -2,6 +2,7 @@
 
 mod channels;
 mod deliveries;
+mod mailboxes;
 mod show;
 
 use crate::client::Client;
@@ -71,6 +72,9 @@ enum Command {
     /// See and mend what could not be sent
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
+    /// See the mailboxes, and let agents in
+    #[command(subcommand)]
+    Mailboxes(mailboxes::Mailboxes),
     /// Show everything that is known of one message
     Trace {
         /// The message, such as msg_42
@@ -196,6 +200,7 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Channels(command) => channels::run(client, command, json).await,
         Command::Pairing(command) => channels::pairing(client, command, json).await,
         Command::Deliveries(command) => deliveries::run(client, command, json).await,
+        Command::Mailboxes(command) => mailboxes::run(client, command, json).await,
         Command::Trace { message_id } => deliveries::trace(client, &message_id, json).await,
         Command::LoginLink => login_link(client, json).await,
         Command::Doctor => doctor(client, json).await,

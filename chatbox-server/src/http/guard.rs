@@ -21,6 +21,11 @@ impl Names {
         Self { public }
     }
 
+    /// The public address, if there is one.
+    pub(super) fn public(&self) -> Option<&Url> {
+        self.public.as_ref()
+    }
+
     fn allows_host(&self, host: &Authority) -> bool {
         is_loopback(host.host())
             || self

@@ -6,6 +6,7 @@ mod guard;
 mod health;
 mod inbound;
 mod login;
+mod mailboxes;
 mod media;
 mod problem;
 
@@ -32,6 +33,7 @@ const LOGIN: usize = 4096;
 
 /// The whole server as a service.
 pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
+    let agents = crate::mcp::routes(app.clone(), names.public());
     let operator = Router::new()
         .route(
             "/v1/connections",
@@ -48,6 +50,8 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route("/v1/deliveries/{id}/retry", post(deliveries::retry))
         .route("/v1/messages/{id}/trace", get(deliveries::trace))
         .route("/v1/login-links", post(login::link))
+        .route("/v1/mailboxes", get(mailboxes::list))
+        .route("/v1/mailboxes/{id}/mcp-token", post(mailboxes::token))
         .route("/v1/doctor", get(health::doctor))
         .route_layer(from_fn_with_state(app.clone(), operator_only));
     Router::new()
@@ -65,6 +69,7 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))
         .merge(pages)
+        .merge(agents)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn(in_our_words))
@@ -94,10 +99,9 @@ async fn not_allowed() -> Problem {
 async fn in_our_words(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    let ours = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/problem+json");
+    // JSON-RPC has its own way to say what is wrong.
+    let ours = response.headers().get(header::CONTENT_TYPE);
+    let ours = ours.is_some_and(|it| it == "application/problem+json" || it == "application/json");
     if !(status.is_client_error() || status.is_server_error()) || ours {
         return response;
     }

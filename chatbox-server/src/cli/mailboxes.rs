@@ -1,0 +1,44 @@
+//! `mailboxes`.
+
+use super::show::{List, Row, Shown, print, show};
+use crate::client::Client;
+use crate::failure::Failure;
+use axum::http::Method;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Mailboxes {
+    /// Show every mailbox and where its agent connects
+    List,
+    /// Make a token for a mailbox's agent, shown this once; the one before is refused from now on
+    McpToken {
+        /// The mailbox, such as main
+        mailbox: String,
+    },
+}
+
+pub(super) async fn run(client: &Client, command: Mailboxes, json: bool) -> Result<(), Failure> {
+    match command {
+        Mailboxes::List => {
+            let list: List = client
+                .ask(Method::GET, "/v1/mailboxes", None::<&()>)
+                .await?;
+            show(&Shown::many(list.items), json)
+        }
+        Mailboxes::McpToken { mailbox } => token(client, &mailbox, json).await,
+    }
+}
+
+async fn token(client: &Client, mailbox: &str, json: bool) -> Result<(), Failure> {
+    let mailbox: String = url::form_urlencoded::byte_serialize(mailbox.as_bytes()).collect();
+    let path = format!("/v1/mailboxes/{mailbox}/mcp-token");
+    let row: Row = client.ask(Method::POST, &path, None::<&()>).await?;
+    show(&Shown::one(row), json)?;
+    match json {
+        true => Ok(()),
+        false => print(
+            "\n  next: give both to the agent: the address, and the token as `Authorization: Bearer …`. \
+             The token is shown this once.\n",
+        ),
+    }
+}

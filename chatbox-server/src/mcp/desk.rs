@@ -1,0 +1,314 @@
+//! One mailbox as its agent works with it: the engine's words become the tools'.
+
+use super::names::{Name, invalid_cursor};
+use super::refusal::Refusal;
+use super::view::{self, RowView};
+use crate::app::App;
+use chatbox_core::connector::Capabilities;
+use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Platform, Seq};
+use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
+use chatbox_core::{Say, Switched};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How many rows before the unread ones are looked at for a recap.
+const OLDER: u32 = 200;
+/// How many chats are looked at, at first, for what is new.
+const CHATS: u32 = 64;
+
+/// A mailbox, and everything that may be done in its name.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    app: Arc<App>,
+    mailbox: MailboxId,
+    /// When an answer that stays open must end.
+    pub(super) end: CancellationToken,
+}
+
+/// What happened after a place in the log.
+#[derive(Debug)]
+pub(super) struct News {
+    /// What others did, oldest first.
+    pub(super) rows: Vec<(LogRow, Chat)>,
+    /// Where to go on.
+    pub(super) cursor: Seq,
+    /// Whether there is more already.
+    pub(super) more: bool,
+}
+
+impl Desk {
+    pub(super) fn new(app: Arc<App>, mailbox: MailboxId, end: CancellationToken) -> Self {
+        Self { app, mailbox, end }
+    }
+
+    /// What rings when something happens.
+    pub(super) fn bell(&self) -> Arc<Notify> {
+        self.app.tidings.bell(&self.mailbox)
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.app.chatbox.store()
+    }
+
+    /// The newest place in the log that this mailbox knows.
+    pub(super) async fn head(&self) -> Result<Seq, Refusal> {
+        let newest = self.store().chats(&self.mailbox, 1).await?;
+        Ok(newest.first().map_or(Seq::ZERO, |chat| chat.head))
+    }
+
+    /// The chats, the one with the newest row first.
+    pub(super) async fn overview(&self, limit: u32) -> Result<Vec<Overview>, Refusal> {
+        Ok(self.app.chatbox.overview(&self.mailbox, limit).await?)
+    }
+
+    /// The chat this mailbox looks at.
+    pub(super) async fn focal(&self) -> Result<Option<Chat>, Refusal> {
+        let mailbox = self.store().mailbox(&self.mailbox).await?;
+        match mailbox.and_then(|mailbox| mailbox.focus.chat) {
+            Some(chat) => Ok(self.store().chat(chat).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The chat this mailbox looks at, where something is to be done in it.
+    pub(super) async fn here(&self) -> Result<Chat, Refusal> {
+        self.focal().await?.ok_or_else(|| {
+            Refusal::new(
+                "no_focal_chat",
+                "you look at no chat, so there is nobody to say it to",
+                "Call list_chats, then switch_chat with a chat_id.",
+            )
+        })
+    }
+
+    /// The platform of the chat this mailbox looks at, and what can be done there.
+    pub(super) async fn platform(&self) -> Result<Option<(Platform, Capabilities)>, Refusal> {
+        let Some(chat) = self.focal().await? else {
+            return Ok(None);
+        };
+        let links = self.app.chatbox.links();
+        let link = links.into_iter().find(|link| link.id == chat.connection);
+        Ok(link.map(|link| (link.platform.clone(), link.capabilities.clone())))
+    }
+
+    /// Whether this mailbox has a connection to a platform.
+    pub(super) async fn is_on(&self, platform: &str) -> Result<bool, Refusal> {
+        let rows = self.store().connections().await?;
+        let fits =
+            |row: &Connection| row.mailbox == self.mailbox && row.platform.as_str() == platform;
+        Ok(rows.iter().any(fits))
+    }
+
+    /// A chat of this mailbox.
+    pub(super) async fn chat(&self, name: &Name) -> Result<Chat, Refusal> {
+        let address = name.address()?;
+        for connection in self.store().connections().await? {
+            if connection.mailbox != self.mailbox || connection.platform != address.platform {
+                continue;
+            }
+            if let Some(chat) = self
+                .store()
+                .chat_of(&connection.id, &address.handle)
+                .await?
+            {
+                return Ok(chat);
+            }
+        }
+        let list = "Call list_chats to see the chats there are.";
+        match self.is_archived(&address).await? {
+            true => Err(Refusal::new(
+                "chat_archived",
+                "this chat's connection was removed; what was said there is kept",
+                list,
+            )),
+            false => Err(Refusal::new(
+                "chat_not_found",
+                "there is no such chat in this mailbox",
+                list,
+            )),
+        }
+    }
+
+    async fn is_archived(&self, address: &Address) -> Result<bool, Refusal> {
+        let same = |chat: &Chat| chat.platform == address.platform && chat.handle == address.handle;
+        let chats = self.store().chats(&self.mailbox, u32::MAX).await?;
+        Ok(chats.iter().any(same))
+    }
+
+    /// Moves the attention.
+    pub(super) async fn switch(&self, to: Option<&Chat>) -> Result<Switched, Refusal> {
+        let to = to.map(|chat| chat.id);
+        Ok(self.app.chatbox.switch(&self.mailbox, to, OLDER).await?)
+    }
+
+    /// The agent has gone on: a repeated switch shows nothing again.
+    pub(super) async fn settle(&self) -> Result<(), Refusal> {
+        Ok(self.app.chatbox.settle_focus(&self.mailbox).await?)
+    }
+
+    /// A message of this mailbox and its chat.
+    pub(super) async fn message(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
+        let missing = || {
+            Refusal::new(
+                "message_not_found",
+                "there is no such message in this mailbox",
+                "Call read_messages and copy a message_id from it.",
+            )
+        };
+        let row = self
+            .store()
+            .row(name.message()?)
+            .await?
+            .ok_or_else(missing)?;
+        let chat = self.store().chat(row.chat).await?;
+        let own = chat.filter(|chat| chat.mailbox == self.mailbox);
+        Ok((row, own.ok_or_else(missing)?))
+    }
+
+    /// A message of the chat this mailbox looks at.
+    pub(super) async fn message_here(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
+        let here = self.here().await?;
+        let (row, chat) = self.message(name).await?;
+        if chat.id == here.id {
+            return Ok((row, chat));
+        }
+        Err(Refusal::new(
+            "message_elsewhere",
+            "that message is not in the chat you look at",
+            format!("Call switch_chat with {:?} first.", view::chat_id(&chat)),
+        ))
+    }
+
+    /// Whether this mailbox said it.
+    pub(super) fn is_own(&self, row: &LogRow) -> bool {
+        matches!(&row.author, Author::Mailbox { id } if *id == self.mailbox)
+    }
+
+    /// Does something in a chat, in the mailbox's name; the row it became.
+    pub(super) async fn say(&self, chat: &Chat, say: Say) -> Result<Seq, Refusal> {
+        let author = Author::Mailbox {
+            id: self.mailbox.clone(),
+        };
+        Ok(self.app.chatbox.say(chat.id, author, say).await?.seq)
+    }
+
+    /// What a message is called on its platform.
+    pub(super) async fn platform_name(&self, row: &LogRow) -> Result<EventId, Refusal> {
+        let names = self.store().names_of(row.seq).await?;
+        let first = names.into_iter().next();
+        Ok(first.unwrap_or_else(|| row.seq.to_string().into()))
+    }
+
+    /// Rows of a chat, oldest first: those after a place, or the newest, or the newest before a place.
+    pub(super) async fn rows(
+        &self,
+        chat: &Chat,
+        after: Option<Seq>,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, Refusal> {
+        let store = self.store();
+        Ok(match after {
+            Some(after) => store.since(chat.id, after, limit).await?,
+            None => store.history(Span::Chat(chat.id), before, limit).await?,
+        })
+    }
+
+    /// Rows as they are read, each with the message it answers.
+    pub(super) async fn views(
+        &self,
+        rows: &[LogRow],
+        chat: &Chat,
+    ) -> Result<Vec<RowView>, Refusal> {
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut view = view::row(row, chat);
+            let answers = row.body.content().and_then(|it| it.reply_to.as_ref());
+            if let (None, Some(answers)) = (&view.about, answers) {
+                let seq = self.store().seq_of(&chat.connection, answers).await?;
+                view.about = seq.map(|seq| format!("msg_{seq}"));
+            }
+            views.push(view);
+        }
+        Ok(views)
+    }
+
+    /// Messages that hold every word, newest first, each with its chat.
+    pub(super) async fn search(
+        &self,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<(LogRow, Chat)>, Refusal> {
+        let rows = self.store().search(&self.mailbox, words, limit).await?;
+        let mut chats = HashMap::new();
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let chat = match chats.entry(row.chat) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.store().chat(row.chat).await?),
+            };
+            if let Some(chat) = chat.clone() {
+                found.push((row, chat));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What others did after a place, at most so much of it.
+    pub(super) async fn news(&self, after: Seq, limit: u32) -> Result<News, Refusal> {
+        // Read first: what comes while the chats are read is found by the next call.
+        let head = self.head().await?;
+        if after > head {
+            return Err(invalid_cursor());
+        }
+        let mut rows = Vec::new();
+        for chat in self.changed(after).await? {
+            let new = self.store().since(chat.id, after, limit).await?;
+            let new = new.into_iter().filter(|row| row.seq <= head);
+            rows.extend(new.map(|row| (row, chat.clone())));
+        }
+        rows.sort_by_key(|(row, _)| row.seq);
+        rows.truncate(limit as usize);
+        let cursor = match rows.last() {
+            Some((last, _)) if rows.len() == limit as usize => last.seq,
+            _ => head,
+        };
+        rows.retain(|(row, _)| is_news(row));
+        let more = cursor < head;
+        Ok(News { rows, cursor, more })
+    }
+
+    /// The chats with rows after a place.
+    async fn changed(&self, after: Seq) -> Result<Vec<Chat>, Refusal> {
+        let mut limit = CHATS;
+        loop {
+            let mut chats = self.store().chats(&self.mailbox, limit).await?;
+            let all = chats.len() < limit as usize;
+            if all || chats.last().is_none_or(|oldest| oldest.head <= after) {
+                chats.retain(|chat| chat.head > after);
+                return Ok(chats);
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+
+    /// The chats this mailbox does not want to hear of, among those with the newest rows.
+    pub(super) async fn muted(&self) -> Result<HashSet<ChatId>, Refusal> {
+        let chats = self.overview(CHATS).await?;
+        let muted = chats.into_iter().filter(|overview| overview.muted);
+        Ok(muted.map(|overview| overview.chat.id).collect())
+    }
+}
+
+/// What others did, and what became of what was sent.
+fn is_news(row: &LogRow) -> bool {
+    use chatbox_core::event::EventBody;
+    match row.body {
+        EventBody::Outcome { .. } => true,
+        EventBody::Receipt { .. } => false,
+        _ => !row.out,
+    }
+}

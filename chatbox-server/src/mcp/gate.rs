@@ -1,0 +1,123 @@
+//! Who may come in, and what is a message at all: before the protocol's library sees a request.
+
+use super::Endpoint;
+use super::body::{self, Wants};
+use super::desk::Desk;
+use super::server::Server;
+use super::streams::Place;
+use crate::http::{Bearer, Problem};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chatbox_core::id::MailboxId;
+use rmcp::model::JsonRpcError;
+use rmcp::transport::streamable_http_server::StreamableHttpService;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use std::sync::Arc;
+
+/// The largest message, in bytes.
+pub(super) const BODY: usize = 1024 * 1024;
+/// What an agent's token allows.
+pub(crate) const SCOPE: &str = "mcp";
+
+/// The findable part of a mailbox's token. It follows from the mailbox, so there is one token at a time: the next takes
+/// the place of the one before.
+pub(crate) fn prefix(mailbox: &MailboxId) -> String {
+    let hash = chatbox_core::admit::hash(mailbox.as_str());
+    format!("mcp_{}", &hash[..20])
+}
+
+/// Answers one request.
+pub(super) async fn answer(
+    State(endpoint): State<Endpoint>,
+    Path(mailbox): Path<String>,
+    bearer: Result<Bearer, Problem>,
+    request: Request,
+) -> Response {
+    let mailbox = MailboxId::new(mailbox);
+    let (request, wants) = match admitted(&endpoint, &mailbox, bearer, request).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let place = match wants {
+        Wants::Answer => None,
+        Wants::Stream => match endpoint.app.streams.place(&mailbox) {
+            Some(place) => Some(Arc::new(place)),
+            None => return too_many().into_response(),
+        },
+    };
+    serve(endpoint, mailbox, place, request).await
+}
+
+/// The request as it goes on, once its token, its size and its shape are right.
+async fn admitted(
+    endpoint: &Endpoint,
+    mailbox: &MailboxId,
+    bearer: Result<Bearer, Problem>,
+    request: Request,
+) -> Result<(Request, Wants), Response> {
+    let Bearer(token) = bearer.map_err(IntoResponse::into_response)?;
+    let principal = endpoint.app.auth.principal(&token, SCOPE).await;
+    let principal = principal.map_err(|error| Problem::from(error).into_response())?;
+    // A mailbox that does not exist has no token, and is refused in the same words.
+    if principal.as_deref() != Some(mailbox.as_str()) {
+        return Err(Problem::unauthorized("this token is not this mailbox's").into_response());
+    }
+    let (parts, body) = request.into_parts();
+    let body = read(body).await.map_err(IntoResponse::into_response)?;
+    let wants = match is_json(&parts.headers) {
+        true => body::check(&body).map_err(in_its_own_words)?,
+        // The library says what it takes.
+        false => Wants::Answer,
+    };
+    Ok((Request::from_parts(parts, Body::from(body)), wants))
+}
+
+async fn serve(
+    endpoint: Endpoint,
+    mailbox: MailboxId,
+    place: Option<Arc<Place>>,
+    request: Request,
+) -> Response {
+    let end = place.as_ref().map(|place| place.end.clone());
+    let desk = Desk::new(endpoint.app, mailbox, end.unwrap_or_default());
+    let server = Server::new(desk, place);
+    let service = StreamableHttpService::new(
+        move || Ok(server.clone()),
+        Arc::new(NeverSessionManager::default()),
+        endpoint.config,
+    );
+    service.handle(request).await.map(Body::new)
+}
+
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(body, BODY).await.map_err(|_| {
+        let detail = format!("a message has at most {BODY} bytes");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Problem::new(status, "body_too_large", detail, "send less at once")
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+fn in_its_own_words(error: JsonRpcError) -> Response {
+    let body = serde_json::to_vec(&error).expect("an error is JSON");
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::BAD_REQUEST, kind, body).into_response()
+}
+
+fn too_many() -> Problem {
+    let detail = format!(
+        "this mailbox has {} open answers already",
+        super::streams::MOST
+    );
+    let hint = "end one of them, or wait until one ends";
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Problem::new(status, "too_many_streams", detail, hint).retry_after(1)
+}

@@ -1,0 +1,177 @@
+//! One request of an agent, as the protocol's library sees it. It carries no state from one request to the next.
+
+use super::desk::Desk;
+use super::prose::INSTRUCTIONS;
+use super::refusal::Refusal;
+use super::streams::Place;
+use super::tools::{self, Entry, platform};
+use metrics::counter;
+use rmcp::model::{
+    CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult, ConstString,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, Implementation, InitializeResultMethod,
+    JsonObject, ListToolsRequestMethod, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestMethod, Tool,
+};
+use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::{RoleServer, ServerHandler};
+use std::sync::Arc;
+
+/// Answers for one mailbox.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    desk: Desk,
+    /// Held for as long as the answer stays open.
+    place: Option<Arc<Place>>,
+}
+
+impl Server {
+    pub(super) fn new(desk: Desk, place: Option<Arc<Place>>) -> Self {
+        Self { desk, place }
+    }
+
+    async fn tools(&self) -> Result<Vec<Tool>, Refusal> {
+        let mut tools: Vec<Tool> = tools::ALL.into_iter().map(Entry::tool).collect();
+        tools.extend(platform::tools(&self.desk).await?);
+        Ok(tools)
+    }
+
+    async fn run(
+        &self,
+        entry: Entry,
+        arguments: JsonObject,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refusal> {
+        let doing = tools::run(entry, &self.desk, arguments);
+        match self.place {
+            None => doing.await,
+            // Who went away waits for nothing.
+            Some(_) => tokio::select! {
+                outcome = doing => outcome,
+                () = context.ct.cancelled() => Err(tools::ended()),
+            },
+        }
+    }
+
+    /// Does it, and tells an older client in the same answer when there are other tools afterwards. Newer ones listen.
+    async fn turn(
+        &self,
+        entry: Entry,
+        arguments: JsonObject,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refusal> {
+        let before = platform::tools(&self.desk).await?;
+        let outcome = self.run(entry, arguments, context).await;
+        let older = context
+            .protocol_version()
+            .is_none_or(|version| version.as_str() < ProtocolVersion::V_2026_07_28.as_str());
+        if older && before != platform::tools(&self.desk).await? {
+            // Nobody listens to a client that went away.
+            let _ = context.peer.notify_tool_list_changed().await;
+        }
+        outcome
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let about = Implementation::new("chatbox", env!("CARGO_PKG_VERSION")).with_title("chatbox");
+        let can = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .build();
+        ServerConfig::new(can)
+            .with_server_info(about)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::named(name).map(Entry::tool)
+    }
+
+    async fn list_tools(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.tools().await.map_err(unanswered)?;
+        Ok(ListToolsResult::with_all_items(tools))
+    }
+
+    async fn call_tool(
+        &self,
+        call: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let entry = match tools::named(&call.name) {
+            Some(entry) => Ok(Some(entry)),
+            None => platform::named(&self.desk, &call.name).await,
+        };
+        let entry = match entry {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Err(unknown()),
+            Err(refusal) => return Ok(CallToolResult::from(refusal).into()),
+        };
+        let arguments = call.arguments.unwrap_or_default();
+        let outcome = match entry.turns() {
+            true => self.turn(entry, arguments, &context).await,
+            false => self.run(entry, arguments, &context).await,
+        };
+        let told = outcome
+            .as_ref()
+            .map_or_else(|refusal| refusal.code, |_| "done");
+        counter!("chatbox_mcp_calls_total", "tool" => entry.name, "outcome" => told).increment(1);
+        Ok(outcome.unwrap_or_else(CallToolResult::from).into())
+    }
+
+    /// What the library could not read as a request it knows. Where it knows the method, the parameters are wrong.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        const KNOWN: [&str; 4] = [
+            CallToolRequestMethod::VALUE,
+            ListToolsRequestMethod::VALUE,
+            SubscriptionsListenRequestMethod::VALUE,
+            InitializeResultMethod::VALUE,
+        ];
+        Err(match KNOWN.contains(&request.method.as_str()) {
+            true => ErrorData::invalid_params("params are not what this method takes", None),
+            false => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None),
+        })
+    }
+
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let bell = self.desk.bell();
+        let mut before = platform::tools(&self.desk).await.map_err(unanswered)?;
+        loop {
+            let mut rung = std::pin::pin!(bell.notified());
+            rung.as_mut().enable();
+            let now = platform::tools(&self.desk).await.map_err(unanswered)?;
+            if now != before && context.sink().notify_tool_list_changed().await.is_err() {
+                return Ok(());
+            }
+            before = now;
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(tools::LOOK) => {}
+                () = self.desk.end.cancelled() => return Ok(()),
+                () = context.cancelled() => return Ok(()),
+            }
+        }
+    }
+}
+
+fn unknown() -> ErrorData {
+    let what = "there is no such tool; tools/list names those there are";
+    ErrorData::invalid_params(what, None)
+}
+
+/// A question that is no tool's, and that the store could not answer.
+fn unanswered(refusal: Refusal) -> ErrorData {
+    ErrorData::internal_error(refusal.to_string(), None)
+}

@@ -1,0 +1,73 @@
+//! Tools that carry the name of the platform looked at. They are the general ones under another name, and there are only
+//! those that the platform's capabilities allow.
+
+use super::{Entry, act, entry, say};
+use crate::mcp::desk::Desk;
+use crate::mcp::refusal::Refusal;
+use chatbox_core::connector::Capabilities;
+use rmcp::model::Tool;
+
+/// A tool under its platform's name.
+struct Own {
+    /// What follows the platform's name.
+    verb: &'static str,
+    entry: Entry,
+    /// Where it can be done.
+    offers: fn(&Capabilities) -> bool,
+}
+
+const OWN: [Own; 4] = [
+    Own {
+        verb: "_send",
+        entry: entry::<say::SendMessage>(),
+        offers: |_| true,
+    },
+    Own {
+        verb: "_react",
+        entry: entry::<act::React>(),
+        offers: |can| can.react.is_some(),
+    },
+    Own {
+        verb: "_edit_message",
+        entry: entry::<act::EditMessage>(),
+        offers: |can| can.edit.is_some(),
+    },
+    Own {
+        verb: "_delete_message",
+        entry: entry::<act::DeleteMessage>(),
+        offers: |can| can.delete.is_some(),
+    },
+];
+
+/// The tools of the platform that is looked at; none where no chat is.
+pub(in crate::mcp) async fn tools(desk: &Desk) -> Result<Vec<Tool>, Refusal> {
+    let Some((platform, can)) = desk.platform().await? else {
+        return Ok(Vec::new());
+    };
+    let offered = OWN.iter().filter(|own| (own.offers)(&can));
+    let tools = offered.map(|own| {
+        let mut tool = own.entry.tool();
+        tool.name = format!("{platform}{}", own.verb).into();
+        tool
+    });
+    Ok(tools.collect())
+}
+
+/// The tool that a name with a platform in it means; `None` where this mailbox has nothing of that name.
+pub(in crate::mcp) async fn named(desk: &Desk, name: &str) -> Result<Option<Entry>, Refusal> {
+    let split = |own: &'static Own| Some((name.strip_suffix(own.verb)?, own));
+    let Some((platform, own)) = OWN.iter().find_map(split) else {
+        return Ok(None);
+    };
+    match desk.platform().await? {
+        Some((here, can)) if here.as_str() == platform => {
+            Ok((own.offers)(&can).then_some(own.entry))
+        }
+        _ if desk.is_on(platform).await? => Err(Refusal::new(
+            "chat_not_focal",
+            format!("you do not look at a chat on {platform}; nothing was done"),
+            format!("Call switch_chat with a chat on {platform}, then call this again."),
+        )),
+        _ => Ok(None),
+    }
+}

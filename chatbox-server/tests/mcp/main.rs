@@ -1,0 +1,6 @@
+//! The agents' door over real HTTP: with a client of the protocol's makers on both of its wires, and byte by byte.
+
+mod bad;
+mod flow;
+mod house;
+mod keys;
