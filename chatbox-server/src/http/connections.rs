@@ -1,9 +1,10 @@
 //! Connections and who may talk on them.
 
 use super::Problem;
+use super::ask::Id;
+use super::body::Json;
 use crate::app::App;
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::Health;
 use chatbox_core::id::{ConnectionId, Platform};
@@ -107,10 +108,7 @@ pub(crate) async fn add(
 }
 
 /// Archives a connection.
-pub(crate) async fn remove(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
     app.chatbox.remove(&ConnectionId::new(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -125,7 +123,7 @@ pub(crate) struct Probed {
 /// Asks a connection's platform who we are, now.
 pub(crate) async fn probe(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Probed>, Problem> {
     let identity = app.chatbox.probe(&ConnectionId::new(id)).await?;
     Ok(Json(Probed {
@@ -174,7 +172,7 @@ pub(crate) async fn requests(
 /// Lets one of them talk.
 pub(crate) async fn approve(
     State(app): State<Arc<App>>,
-    Path(request): Path<String>,
+    Id(request): Id,
 ) -> Result<StatusCode, Problem> {
     app.chatbox.approve(&request).await?;
     Ok(StatusCode::NO_CONTENT)

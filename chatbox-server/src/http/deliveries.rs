@@ -1,10 +1,11 @@
 //! What was sent, what was not, and everything that is known of one message.
 
 use super::Problem;
+use super::ask::{Id, Query, limit};
+use super::body::Json;
 use super::connections::List;
 use crate::app::App;
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::{DeliveryId, Millis, Seq};
 use chatbox_core::store::{
@@ -66,19 +67,12 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Query(which): Query<Which>,
 ) -> Result<Json<List<DeliveryView>>, Problem> {
-    let limit = which.limit.unwrap_or(100);
-    if limit == 0 || limit > MOST {
-        return Err(Problem::invalid(
-            "out_of_range",
-            format!("limit must be 1 to {MOST}"),
-        ));
-    }
     let filter = DeliveryFilter {
         states: match which.dead {
             true => DeliveryState::DEAD.to_vec(),
             false => which.state.into_iter().collect(),
         },
-        limit,
+        limit: limit(which.limit, MOST)?,
     };
     let rows = app.chatbox.store().deliveries(&filter).await?;
     Ok(Json(
@@ -90,10 +84,7 @@ pub(crate) async fn list(
 }
 
 /// Sends one once more.
-pub(crate) async fn retry(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn retry(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
     let id = number(&id, "dlv_").ok_or_else(|| Problem::not_found("delivery"))?;
     app.chatbox.retry(DeliveryId(id)).await?;
     Ok(StatusCode::ACCEPTED)
@@ -144,10 +135,7 @@ pub(crate) struct Trace {
 }
 
 /// Everything the rows say about one message.
-pub(crate) async fn trace(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<Trace>, Problem> {
+pub(crate) async fn trace(State(app): State<Arc<App>>, Id(id): Id) -> Result<Json<Trace>, Problem> {
     let seq = number(&id, "msg_").ok_or_else(|| Problem::not_found("message"))?;
     let steps = app.chatbox.store().trace(Seq(seq)).await?;
     if steps.is_empty() {

@@ -1,9 +1,9 @@
 //! Whether everything works, for machines and people.
 
+use super::body::Json;
 use super::{Problem, bearer};
 use crate::app::App;
 use crate::doctor::{Report, examine};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};

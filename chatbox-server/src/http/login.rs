@@ -1,8 +1,8 @@
 //! Logging in: a one-time code becomes a cookie that pages cannot read and other sites cannot send.
 
 use super::Problem;
+use super::body::Json;
 use crate::app::App;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 /// What the login page sends.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     code: String,
 }

@@ -1,16 +1,23 @@
 //! Every door of the server, on one listener, behind one guard.
 
+mod ask;
+mod body;
 mod connections;
 mod deliveries;
 mod guard;
 mod health;
 mod inbound;
+mod listen;
 mod login;
 mod media;
 mod problem;
+mod slow;
+mod wire;
+mod words;
 
 pub use connections::AddedView;
 pub use guard::Names;
+pub use listen::{Limits, listen};
 pub use problem::Problem;
 
 use crate::app::App;
@@ -65,58 +72,10 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))
         .merge(pages)
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn(in_our_words))
+        .fallback(words::not_found)
+        .method_not_allowed_fallback(words::not_allowed)
+        .layer(from_fn(words::layer))
         .layer(from_fn_with_state(Arc::new(names), guard::check))
-}
-
-async fn not_found() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "nothing is here",
-        "check the address",
-    )
-}
-
-async fn not_allowed() -> Problem {
-    let hint = "see the Allow header";
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this address does not do that",
-        hint,
-    )
-}
-
-/// Errors of the framework itself, said as everything else is said.
-async fn in_our_words(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let status = response.status();
-    let ours = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/problem+json");
-    if !(status.is_client_error() || status.is_server_error()) || ours {
-        return response;
-    }
-    let allow = response.headers().get(header::ALLOW).cloned();
-    let (code, hint) = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "send less at once"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "send application/json"),
-        StatusCode::BAD_REQUEST => ("bad_request", "correct the request"),
-        _ => ("refused", "correct the request"),
-    };
-    let detail = status
-        .canonical_reason()
-        .unwrap_or("the request was refused")
-        .to_lowercase();
-    let mut response = Problem::new(status, code, detail, hint).into_response();
-    if let Some(allow) = allow {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
 }
 
 async fn operator_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
