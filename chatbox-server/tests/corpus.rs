@@ -353,6 +353,8 @@ struct Known<'a> {
     host: &'a str,
     operator: &'a str,
     feed: &'a program::Feed,
+    read: &'a str,
+    revoked: &'a str,
 }
 
 impl HttpCase {
@@ -379,6 +381,8 @@ impl HttpCase {
             None => Some(known.operator),
             Some("none") => None,
             Some("feed") => Some(known.feed.token.as_str()),
+            Some("read") => Some(known.read),
+            Some("revoked") => Some(known.revoked),
             other => other,
         };
         let mut add = |line: &str| head.push_str(&format!("{line}\r\n"));
@@ -423,14 +427,20 @@ fn bad_requests_are_refused_change_nothing_and_the_next_good_one_works() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = Running::start(folder.path(), "[backend]\nkind = \"none\"\n");
     let (feed, operator) = (running.add_feed("alpha"), running.operator());
+    let read = running.add_token("looks", "read").1;
+    let (id, revoked) = running.add_token("gone", "admin");
+    let gone = running.ask("DELETE", &format!("/v1/tokens/{id}"), &operator);
+    assert_eq!(gone.status(), 204);
     let known = Known {
         host: running.address(),
         operator: &operator,
         feed: &feed,
+        read: &read,
+        revoked: &revoked,
     };
     let all = || {
         let of = |path| running.ask("GET", path, &operator).body().to_owned();
-        of("/v1/connections") + &of("/v1/deliveries")
+        of("/v1/connections") + &of("/v1/deliveries") + &of("/v1/tokens")
     };
     let before = all();
     assert!(before.contains(&feed.id), "{before}");

@@ -94,6 +94,14 @@ pub(crate) async fn metrics(
 }
 
 /// What is wrong, and how to mend it.
+#[utoipa::path(
+    get,
+    path = "/v1/doctor",
+    operation_id = "doctor",
+    tag = "server",
+    security(("token" = ["read"])),
+    responses((status = 200, description = "Everything that was found", body = Report)),
+)]
 pub(crate) async fn doctor(State(app): State<Arc<App>>) -> Json<Report> {
     Json(examine(&app).await)
 }

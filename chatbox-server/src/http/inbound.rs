@@ -16,6 +16,7 @@ use chatbox_core::id::{ConnectionId, MediaId, Millis};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The longest identifier, in bytes.
 const ID: usize = 512;
@@ -27,7 +28,7 @@ const LARGEST: u64 = (1 << 53) - 1;
 const FILES: usize = 20;
 
 /// What a connector sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Inbound {
     event_id: String,
@@ -47,7 +48,9 @@ pub(crate) struct Inbound {
     emoji: Option<String>,
     #[serde(default)]
     timestamp: Option<Timestamp>,
+    /// Kept as it came.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Box<serde_json::value::RawValue>>,
 }
 
@@ -55,13 +58,15 @@ fn message() -> String {
     "message".to_owned()
 }
 
-#[derive(Debug, Deserialize)]
+/// Where it was said.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundChat {
     handle: String,
     #[serde(default)]
     name: Option<String>,
     #[serde(default = "dm")]
+    #[schema(value_type = String)]
     kind: ChatKind,
 }
 
@@ -69,7 +74,8 @@ fn dm() -> ChatKind {
     ChatKind::Dm
 }
 
-#[derive(Debug, Deserialize)]
+/// Who said it.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundSender {
     id: String,
@@ -79,7 +85,8 @@ struct InboundSender {
     is_bot: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// A file that came along, in base64.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundFile {
     filename: String,
@@ -93,7 +100,7 @@ struct InboundFile {
 }
 
 /// Seconds or milliseconds since 1970, or RFC 3339.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum Timestamp {
     Number(f64),
@@ -101,7 +108,7 @@ enum Timestamp {
 }
 
 /// What a connector is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Received {
     message_id: String,
     duplicate: bool,
@@ -125,6 +132,16 @@ impl FromRequestParts<Arc<App>> for Own {
 }
 
 /// Takes one message in.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/messages",
+    operation_id = "postMessage",
+    tag = "messages",
+    security(("connection" = [])),
+    params(("id" = String, Path, description = "The connection")),
+    request_body = Inbound,
+    responses((status = 200, description = "It is on disk, or was before", body = Received)),
+)]
 pub(crate) async fn receive(
     State(app): State<Arc<App>>,
     Own(connection): Own,

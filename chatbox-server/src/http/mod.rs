@@ -10,8 +10,12 @@ mod inbound;
 mod listen;
 mod login;
 mod media;
+mod openapi;
 mod problem;
+mod rights;
 mod slow;
+mod tokens;
+mod viewer;
 mod wire;
 mod words;
 
@@ -22,13 +26,13 @@ pub use problem::Problem;
 
 use crate::app::App;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
 use chatbox_core::secret::Secret;
+use rights::Rights;
 use std::sync::Arc;
 
 /// The largest body of an ordinary request, in bytes.
@@ -39,26 +43,15 @@ const LOGIN: usize = 4096;
 
 /// The whole server as a service.
 pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
-    let operator = Router::new()
-        .route(
-            "/v1/connections",
-            get(connections::list).post(connections::add),
-        )
-        .route("/v1/connections/{id}", delete(connections::remove))
-        .route("/v1/connections/{id}/probe", post(connections::probe))
-        .route("/v1/pairing", get(connections::requests))
-        .route("/v1/pairing/{request}/approve", post(connections::approve))
-        .route(
-            "/v1/deliveries",
-            get(deliveries::list).delete(deliveries::purge),
-        )
-        .route("/v1/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/v1/messages/{id}/trace", get(deliveries::trace))
-        .route("/v1/login-links", post(login::link))
-        .route("/v1/doctor", get(health::doctor))
-        .route_layer(from_fn_with_state(app.clone(), operator_only));
+    let (api, document) = openapi::doors().split_for_parts();
+    let document: Arc<str> = openapi::document(document).into();
+    let rights = Arc::new(Rights::of(&document));
+    let api = api.route_layer(from_fn_with_state((app.clone(), rights), rights::check));
     Router::new()
-        .route("/v1/connections/{id}/messages", post(inbound::receive))
+        .route(
+            "/openapi.json",
+            get(async move || openapi::answer(&document)),
+        )
         .route(
             "/login",
             post(login::log_in).layer(DefaultBodyLimit::max(LOGIN)),
@@ -68,22 +61,15 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(operator)
+        .merge(api)
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))
+        .merge(viewer::routes())
         .merge(pages)
         .fallback(words::not_found)
         .method_not_allowed_fallback(words::not_allowed)
         .layer(from_fn(words::layer))
         .layer(from_fn_with_state(Arc::new(names), guard::check))
-}
-
-async fn operator_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match bearer(request.headers()) {
-        Ok(token) if app.auth.is_operator(&token) => next.run(request).await,
-        Ok(_) => Problem::unauthorized("the operator's token is another").into_response(),
-        Err(problem) => problem.into_response(),
-    }
 }
 
 /// The request's bearer token.

@@ -190,6 +190,16 @@ impl Running {
         Answer(self.exchange(request.as_bytes()))
     }
 
+    /// Makes a token of the API: its id, and the whole.
+    pub(crate) fn add_token(&self, name: &str, scope: &str) -> (String, String) {
+        let body = json!({"name": name, "scope": scope}).to_string();
+        let kind = "application/json";
+        let answer = self.post("/v1/tokens", &[&self.operator()], kind, body.as_bytes());
+        let made: Value = serde_json::from_str(answer.body()).expect("JSON");
+        let text = |field: &str| made[field].as_str().expect("a text").to_owned();
+        (text("id"), text("token"))
+    }
+
     /// Makes a connection for a program that posts messages.
     pub(crate) fn add_feed(&self, name: &str) -> Feed {
         let token = self.operator();
