@@ -17,6 +17,8 @@
 //! # }
 //! ```
 //!
+//! With the feature `webhook`, `webhook` sends to agents that live elsewhere.
+//!
 //! A backend is chosen at start only. One that fails later says so; it is never replaced by another.
 
 mod address;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 /// The JSON of one delivery.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Body {
     /// What happened.
     #[serde(rename = "type")]

@@ -39,7 +39,7 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// How long the receiver asks us to wait: at most a day.
     pub retry_after: Option<Duration>,
-    /// Why, for people. Holds no address and no word of the answer.
+    /// Why, for people. Holds of the address its host at most, and no word of the answer.
     pub reason: String,
 }
 

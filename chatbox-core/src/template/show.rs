@@ -1,11 +1,10 @@
 //! How foreign text is shown: names on one line, long text cut between two characters as people count them.
 
+use super::TEXT_MOST;
 use crate::id::Millis;
 use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 use unicode_segmentation::UnicodeSegmentation;
-
-use super::TEXT_MOST;
 
 /// How much of a name is shown, in characters.
 pub(super) const NAME: usize = 80;

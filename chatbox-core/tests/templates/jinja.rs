@@ -1,6 +1,6 @@
 //! Templates with conditions and loops: what they can do, and all they cannot.
 
-use super::{chat, focal, parsed, reaction, refused, render, row, said, tricky};
+use super::{chat, focal, parsed, reaction, refused, render, row, said, tricky, written};
 use chatbox_core::event::EventBody;
 use chatbox_core::template::{Moment, Place, TEXT_MOST, Templates};
 use proptest::prelude::*;
@@ -74,6 +74,12 @@ const BAD: &[(&str, &str)] = &[
         "{% for c in chats recursive %}{{ loop(chats) }}{% endfor %}",
         "template_not_available",
     ),
+    ("{{ [text|trim, text|trim] }}", "template_not_available"),
+    (
+        "{% for x in text|trim, text|trim %}{% endfor %}",
+        "template_not_available",
+    ),
+    ("{{ text|trim(text, text) }}", "template_not_available"),
     ("{{ text ~ text }}", "template_not_available"),
     ("{{ text * 1000000000 }}", "template_not_available"),
     ("{{ text.__class__.__mro__ }}", "render_failed"),
@@ -86,7 +92,7 @@ const BAD: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_cannot_be_used_is_refused_when_it_is_set_jinja() {
+fn what_is_closed_is_refused_when_it_is_set() {
     for (source, code) in BAD {
         let error = refused(&[("edit", source)]);
         assert_eq!(error.fault.code(), *code, "{source}: {error}");
@@ -94,7 +100,7 @@ fn what_cannot_be_used_is_refused_when_it_is_set_jinja() {
 }
 
 #[test]
-fn an_error_says_where_jinja() {
+fn an_error_says_where() {
     let error = refused(&[("edit", "fine\n  {% if text %}never ended")]);
     assert_eq!(error.at.map(|at| at.line), Some(2), "{error}");
     let error = refused(&[("edit", "fine\n  {{ text ~ text }}")]);
@@ -156,11 +162,32 @@ fn nothing_is_escaped_and_an_empty_file_list_is_false() {
     assert_eq!(focal(&templates, nothing), "<has read the chat>");
 }
 
+/// What code is made of.
+const TOKENS: [&str; 30] = [
+    "{{", "}}", "{%", "%}", "{#", "#}", "if", "elif", "else", "endif", "for", "endfor", "in",
+    "not", "text", "chats", "c", "loop", ".index", "|upper", "|length", "(", ")", "[", "]", "0",
+    "'a'", "==", "-", "\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn code_of_any_sort_is_taken_or_refused(
+        tokens in prop::collection::vec(prop::sample::select(&TOKENS[..]), 1..20),
+    ) {
+        let source = format!("{{% if text %}}{}{{% endif %}}", tokens.join(" "));
+        if let Err(error) = Templates::parse(&written(&[("edit", &source)])) {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn what_a_message_says_is_never_read_as_a_template_jinja(text in tricky()) {
+    fn what_a_message_says_stays_a_text(text in tricky()) {
         static TEMPLATES: LazyLock<Templates> =
             LazyLock::new(|| parsed(&[("focal_message", "{% if true %}<{{ text }}>{% endif %}")]));
         prop_assert_eq!(focal(&TEMPLATES, said(&text)), format!("<{text}>"));

@@ -8,10 +8,12 @@ use chatbox_core::event::{Attachment, ChatKind, Content, EventBody, Media, Sende
 use chatbox_core::id::{ChatId, Millis, Seq, SessionId};
 use chatbox_core::store::{Author, Chat, LogRow};
 use chatbox_core::template::{
-    ChatLine, EventType, Key, Moment, OUTPUT_MOST, Place, Rendered, SOURCE_MOST, TEXT_MOST,
-    TemplateError, Templates, Written,
+    ChatLine, EventType, Key, Moment, OUTPUT_MOST, Place, Placeholder, Rendered, SOURCE_MOST,
+    TEXT_MOST, TemplateError, Templates, Written,
 };
 use proptest::prelude::*;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// Every placeholder and what else could be taken for one.
@@ -384,6 +386,24 @@ fn deceiving_characters_are_kept_and_flagged() {
     assert!(sly.suspicious_unicode && sly.content.ends_with("exe.\u{202e}gpj"));
     let honest = render(&Templates::default(), said("hello 👩‍🚀"), Some("alpha:7"));
     assert!(!honest.suspicious_unicode);
+}
+
+#[test]
+fn the_page_names_every_template_and_placeholder() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/webhooks.md");
+    let page = fs::read_to_string(page).expect("the page is there");
+    for placeholder in Placeholder::ALL {
+        assert!(
+            page.contains(&format!("`${}`", placeholder.name())),
+            "{placeholder:?}"
+        );
+    }
+    for event in EventType::WITH_TEMPLATE {
+        assert!(page.contains(&format!("`{event}`")), "{event}");
+    }
+    for key in [Key::FocalMessage, Key::Notification, Key::Ephemeral] {
+        assert!(page.contains(&format!("| `{key}` | ")), "{key}");
+    }
 }
 
 fn tricky() -> impl Strategy<Value = String> {

@@ -1,5 +1,5 @@
 //! What is closed before the engine reads a template: every statement but `if` and `for`, the operators that join texts,
-//! and loops that call themselves. With those, forty short lines make a text larger than any memory.
+//! lists, and loops that call themselves. With those, forty short lines make something larger than any memory.
 //!
 //! Also `{` inside code, so that code ends here where it ends for the engine, and `$NAME`, which would stand there
 //! unfilled.
@@ -77,7 +77,9 @@ fn code(source: &str, inside: usize, close: &str) -> Result<usize, Refused> {
         }
         at = match next {
             '"' | '\'' => string(source, at, next)?,
-            '~' | '+' | '*' | '{' => return Err((at, Fault::NotAvailable(format!("`{next}`")))),
+            '~' | '+' | '*' | ',' | '{' => {
+                return Err((at, Fault::NotAvailable(format!("`{next}`"))));
+            }
             _ => match plain::name(&source[at..]) {
                 Some(word) if CLOSED_WORDS.contains(&word) => {
                     return Err((at, Fault::NotAvailable(format!("`{word}`"))));
@@ -142,6 +144,7 @@ mod tests {
                 "template_not_available",
             ),
             ("{{ self }}", 3, "template_not_available"),
+            ("{{ [text, text] }}", 8, "template_not_available"),
             ("{{ 'a' * 9 }}", 7, "template_not_available"),
             ("{{ {'a': {}} ~ text }}", 3, "template_not_available"),
             ("{{ 'a\\' }} ~ text }}", 3, "template_syntax"),
