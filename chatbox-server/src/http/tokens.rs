@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::ask::Id;
-use super::body::Json;
+use super::body::{Json, whole};
 use super::connections::List;
 use crate::app::App;
 use crate::auth::{Made, OWNER, Scope};
@@ -27,7 +27,7 @@ pub(crate) struct NewToken {
     /// What it may do.
     scope: Scope,
     /// After how many seconds it ends; never unless set.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 315360000)]
     expires_in: Option<u64>,
 }
