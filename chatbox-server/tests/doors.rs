@@ -203,6 +203,34 @@ fn what_a_proxy_passes_on_does_not_see_the_counters() {
     }
 }
 
+#[test]
+fn the_apis_page_needs_nothing_from_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    let mut parts = vec!["/docs/api".to_owned()];
+    let page = running.get("/docs/api");
+    let named = page.split(['"', ' ']).filter(|it| it.starts_with("/docs/"));
+    parts.extend(named.map(str::to_owned));
+    assert_eq!(parts.len(), 3, "{page}");
+    for part in parts {
+        let answer = running.get(&part);
+        assert_eq!(status(&answer), 200, "{part}");
+        assert!(
+            answer.contains("content-security-policy: default-src 'none'"),
+            "{part}"
+        );
+        assert!(
+            !answer.contains("//www") && !answer.contains("://"),
+            "{part} names another place"
+        );
+    }
+    let document = running.get("/openapi.json");
+    assert!(
+        document.contains("content-type: application/json"),
+        "{document}"
+    );
+}
+
 fn files(running: &Running) -> usize {
     let media = std::fs::read_dir(running.data().join("media")).expect("a folder");
     media.count()

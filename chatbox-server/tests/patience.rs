@@ -162,3 +162,47 @@ fn another_protocol_is_shown_the_door() {
     assert!(began.elapsed() < Duration::from_secs(5), "it is not closed");
     assert_eq!(Answer::new(running.get("/health/live")).status(), 200);
 }
+
+/// What the process holds, in KiB.
+fn resident(running: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid()));
+    let status = status.expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let digits = line.and_then(|line| line.split_whitespace().nth(1));
+    digits.and_then(|it| it.parse().ok()).expect("a number")
+}
+
+#[test]
+fn hundreds_who_say_half_of_it_disturb_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "");
+    assert_eq!(Answer::new(running.get("/health/live")).status(), 200);
+    let before = resident(&running);
+    let half = format!(
+        "POST /v1/connections HTTP/1.1\r\nHost: {}\r\nX: ",
+        running.address()
+    );
+    let half = half + &"x".repeat(16 * 1024);
+    let hostile: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut stream = connect(&running);
+            stream.write_all(half.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    for _ in 0..50 {
+        let began = Instant::now();
+        assert_eq!(Answer::new(running.get("/health/live")).status(), 200);
+        assert!(
+            began.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    let grown = resident(&running).saturating_sub(before);
+    assert!(
+        grown < 64 * 1024,
+        "{grown} KiB for {} of them",
+        hostile.len()
+    );
+}

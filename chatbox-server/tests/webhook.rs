@@ -67,7 +67,11 @@ impl Sink {
             if came.len() >= count {
                 return came;
             }
-            assert!(began.elapsed() < SOON, "{} of {count}: {came:?}", came.len());
+            assert!(
+                began.elapsed() < SOON,
+                "{} of {count}: {came:?}",
+                came.len()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -86,10 +90,16 @@ fn serve(mut stream: TcpStream, came: &Mutex<Vec<Came>>, answers: &Mutex<Vec<u16
             let length = one.header("content-length").and_then(|it| it.parse().ok());
             if length.is_some_and(|length: usize| body.len() >= length) {
                 let mut answers = answers.lock().expect("whole");
-                let status = if answers.is_empty() { 204 } else { answers.remove(0) };
+                let status = if answers.is_empty() {
+                    204
+                } else {
+                    answers.remove(0)
+                };
                 drop(answers);
                 came.lock().expect("whole").push(one);
-                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
                 let _ = stream.write_all(answer.as_bytes());
                 return;
             }
@@ -103,7 +113,9 @@ fn serve(mut stream: TcpStream, came: &Mutex<Vec<Came>>, answers: &Mutex<Vec<u16
 
 fn config(sink: &Sink) -> String {
     let url = &sink.url;
-    format!("[webhook]\nurl = \"{url}\"\nallow_private = true\n[webhook.templates]\nephemeral = \"$CHAT_LIST\"\n")
+    format!(
+        "[webhook]\nurl = \"{url}\"\nallow_private = true\n[webhook.templates]\nephemeral = \"$CHAT_LIST\"\n"
+    )
 }
 
 fn say(running: &Running, feed: &Feed, id: &str, text: &str) {
@@ -151,7 +163,10 @@ fn a_message_is_posted_once_signed_so_that_others_can_verify_it() {
     assert_eq!(body["mailbox_id"], "main");
     assert_eq!(body["chat_id"], "alerts:room");
     assert_eq!(body["focal"], false);
-    assert_eq!(Some(body["id"].as_str().expect("an id")), came.header("webhook-id"));
+    assert_eq!(
+        Some(body["id"].as_str().expect("an id")),
+        came.header("webhook-id")
+    );
     let content = body["content"].as_str().expect("a text");
     assert!(content.contains("hello \"agent\" $TEXT"), "{content}");
     assert!(content.contains("switch_chat"), "{content}");
@@ -163,8 +178,16 @@ fn a_message_is_posted_once_signed_so_that_others_can_verify_it() {
 
 fn http_headers(came: &Came) -> axum::http::HeaderMap {
     let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
-    let value = |name| came.header(name).expect("it is signed").parse().expect("a value");
-    names.into_iter().map(|name| (name.parse().expect("a name"), value(name))).collect()
+    let value = |name| {
+        came.header(name)
+            .expect("it is signed")
+            .parse()
+            .expect("a value")
+    };
+    names
+        .into_iter()
+        .map(|name| (name.parse().expect("a name"), value(name)))
+        .collect()
 }
 
 #[test]
@@ -188,7 +211,10 @@ fn what_an_endpoint_did_not_take_survives_a_kill_and_comes_in_order() {
         "the same delivery in every attempt"
     );
     let ids: Vec<_> = came.iter().map(|it| it.json()["id"].clone()).collect();
-    let texts: Vec<_> = came[1..].iter().map(|it| it.json()["content"].to_string()).collect();
+    let texts: Vec<_> = came[1..]
+        .iter()
+        .map(|it| it.json()["content"].to_string())
+        .collect();
     for (n, text) in texts.iter().enumerate() {
         assert!(text.contains(&format!("number {n}")), "{texts:?}");
     }
@@ -212,7 +238,11 @@ fn an_endpoint_that_is_gone_pauses_the_mailbox_until_somebody_says_otherwise() {
     }
     say(&running, &feed, "e2", "two");
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(sink.wait(1).len(), 1, "nothing is posted while it is paused");
+    assert_eq!(
+        sink.wait(1).len(),
+        1,
+        "nothing is posted while it is paused"
+    );
     mailboxes(folder.path(), running.data(), &["unpause", "main"]);
     let came = sink.wait(3);
     assert!(came[1].body.contains("one") && came[2].body.contains("two"));
@@ -224,15 +254,24 @@ fn a_webhook_that_cannot_work_is_refused_at_the_start_with_the_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = [
         ("url = \"http://127.0.0.1:9/x\"", "url_blocked"),
-        ("url = \"http://169.254.169.254/\"\nallow_private = true", "url_blocked"),
+        (
+            "url = \"http://169.254.169.254/\"\nallow_private = true",
+            "url_blocked",
+        ),
         ("url = \"nowhere\"", "invalid_url"),
         ("url = \"https://u:p@agent.example/\"", "invalid_url"),
         (
             "url = \"https://agent.example/\"\ntemplates = { focal_message = \"$NOBODY\" }",
             "invalid_template",
         ),
-        ("url = \"https://agent.example/\"\nsecret = \"x\"", "unknown_key"),
-        ("url = \"https://agent.example/\"\n[backend]\nkind = \"echo\"", "two_answers"),
+        (
+            "url = \"https://agent.example/\"\nsecret = \"x\"",
+            "unknown_key",
+        ),
+        (
+            "url = \"https://agent.example/\"\n[backend]\nkind = \"echo\"",
+            "two_answers",
+        ),
     ];
     for (table, code) in cases {
         let path = folder.path().join("chatbox.toml");

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use url::form_urlencoded;
 
 /// The longest id, in bytes.
-const ID: usize = 64;
+pub(super) const ID: usize = 64;
 
 /// The one id in an address. Ids are made here and have one form.
 #[derive(Debug)]

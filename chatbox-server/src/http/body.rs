@@ -6,8 +6,10 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
@@ -285,6 +287,23 @@ pub(super) fn misfit(path: &str, reason: &str) -> Problem {
     Problem::invalid("invalid_field", detail)
 }
 
+/// A whole number, also where it is written as 7.0: to JSON that is the same.
+pub(super) fn whole<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(json)? else {
+        return Ok(None);
+    };
+    let exact = number.as_f64().filter(|it| it.fract() == 0.0);
+    let exact = exact.filter(|it| (0.0..9_007_199_254_740_992.0).contains(it));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole and in range"
+    )]
+    let whole = number.as_u64().or_else(|| exact.map(|it| it as u64));
+    let wrong = || serde::de::Error::invalid_value(Unexpected::Other("integer"), &"u64");
+    whole.map(Some).ok_or_else(wrong)
+}
+
 /// A name that others chose, short and on one line.
 pub(super) fn said(name: &str) -> String {
     let short: String = name.chars().take(SAID).collect();
@@ -294,7 +313,6 @@ pub(super) fn said(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use std::collections::BTreeMap;
 
     #[derive(Debug, Deserialize)]
@@ -379,6 +397,30 @@ mod tests {
             let (got, detail) = refused(body);
             assert_eq!(got, code, "{shown}: {detail}");
             assert!(detail.contains(says), "{shown}: {detail}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        #[derive(Debug, Deserialize)]
+        struct Life {
+            #[serde(default, deserialize_with = "whole")]
+            seconds: Option<u64>,
+        }
+        for (body, seconds) in [
+            ("{}", None),
+            (r#"{"seconds":null}"#, None),
+            (r#"{"seconds":7}"#, Some(7)),
+            (r#"{"seconds":7.0}"#, Some(7)),
+            (r#"{"seconds":7e2}"#, Some(700)),
+        ] {
+            let life: Life = read(body.as_bytes()).expect(body);
+            assert_eq!(life.seconds, seconds, "{body}");
+        }
+        for wrong in ["7.5", "-1", "1e30"] {
+            let body = format!(r#"{{"seconds":{wrong}}}"#);
+            let problem = read::<Life>(body.as_bytes()).expect_err(wrong);
+            assert_eq!(problem.code, "out_of_range", "{wrong}: {}", problem.detail);
         }
     }
 

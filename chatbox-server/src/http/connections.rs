@@ -3,6 +3,7 @@
 use super::Problem;
 use super::ask::Id;
 use super::body::Json;
+use super::schema;
 use crate::app::App;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -78,7 +79,7 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConnection {
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::platform)]
     platform: Platform,
     #[serde(default)]
     name: Option<String>,

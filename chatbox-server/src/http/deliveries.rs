@@ -4,6 +4,7 @@ use super::Problem;
 use super::ask::{Id, Query, limit};
 use super::body::Json;
 use super::connections::List;
+use super::schema;
 use crate::app::App;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,7 +25,7 @@ const MOST: u32 = 1000;
 pub(crate) struct Which {
     /// Only those in this state.
     #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = schema::state)]
     state: Option<DeliveryState>,
     /// Those that came to a bad end, whatever it is called.
     #[serde(default)]
@@ -44,7 +45,7 @@ pub(crate) struct DeliveryView {
     connection: String,
     chat: i64,
     verb: &'static str,
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::state)]
     state: DeliveryState,
     attempts: u32,
     reason: Option<String>,
@@ -122,6 +123,7 @@ pub(crate) async fn retry(State(app): State<Arc<App>>, Id(id): Id) -> Result<Sta
 pub(crate) struct Purge {
     /// One only.
     #[serde(default)]
+    #[param(schema_with = schema::id)]
     id: Option<String>,
     /// Made before, in milliseconds since 1970.
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use super::ask::Id;
 use super::body::Json;
+use super::schema;
 use super::{Bearer, Problem};
 use crate::app::App;
 use axum::body::Bytes;
@@ -31,6 +32,8 @@ const FILES: usize = 20;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Inbound {
+    /// Unique within the connection: the same one again is a repetition.
+    #[schema(min_length = 1, max_length = 512)]
     event_id: String,
     #[serde(rename = "type", default = "message")]
     kind: String,
@@ -62,11 +65,12 @@ fn message() -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundChat {
+    #[schema(min_length = 1, max_length = 512)]
     handle: String,
     #[serde(default)]
     name: Option<String>,
     #[serde(default = "dm")]
-    #[schema(value_type = String)]
+    #[schema(schema_with = schema::kind)]
     kind: ChatKind,
 }
 
@@ -78,6 +82,7 @@ fn dm() -> ChatKind {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundSender {
+    #[schema(min_length = 1, max_length = 512)]
     id: String,
     #[serde(default)]
     name: Option<String>,

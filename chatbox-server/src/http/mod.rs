@@ -14,6 +14,7 @@ mod media;
 mod openapi;
 mod problem;
 mod rights;
+mod schema;
 mod slow;
 mod tokens;
 mod viewer;

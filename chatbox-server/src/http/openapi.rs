@@ -1,15 +1,17 @@
 //! The document of the API, made of the doors themselves. Rights are read from it, so it cannot say anything else than
 //! what holds.
 
-use super::{Problem, connections, deliveries, health, inbound, login, mailboxes, tokens};
+use super::{Problem, connections, deliveries, health, inbound, login, mailboxes, schema, tokens};
 use crate::app::App;
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::sync::Arc;
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, PathItem, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{
+    Components, ContentBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -69,6 +71,13 @@ pub(super) fn document(mut api: utoipa::openapi::OpenApi) -> String {
     for operation in api.paths.paths.values_mut().flat_map(operations) {
         let responses = &mut operation.responses.responses;
         responses.insert("default".to_owned(), problem().into());
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter
+                && parameter.parameter_in == ParameterIn::Path
+            {
+                parameter.schema = Some(schema::id().into());
+            }
+        }
     }
     api.to_pretty_json().expect("the document is JSON") + "\n"
 }

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::ask::Id;
-use super::body::Json;
+use super::body::{Json, whole};
 use super::connections::List;
 use crate::app::App;
 use crate::auth::{Made, OWNER, Scope};
@@ -27,7 +27,7 @@ pub(crate) struct NewToken {
     /// What it may do.
     scope: Scope,
     /// After how many seconds it ends; never unless set.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 315360000)]
     expires_in: Option<u64>,
 }
@@ -123,10 +123,18 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<MadeView>), Problem> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let fits = (1..=64).contains(&new.name.len()) && new.name.bytes().all(plain);
-    if !fits || new.name == OWNER {
-        let detail =
-            "`name` must have 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`, and not be owner";
+    if !fits {
+        let detail = "`name` must have 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`";
         return Err(Problem::invalid("invalid_name", detail));
+    }
+    if new.name == OWNER {
+        let (detail, hint) = ("this is the owner's own name", "take another");
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "name_taken",
+            detail,
+            hint,
+        ));
     }
     if new
         .expires_in
