@@ -29,6 +29,8 @@ mod error;
 #[cfg(feature = "llm")]
 mod llm;
 mod settings;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use auto::{choose, detect, ollama_to_probe};
 pub use choice::{Choice, Key, ModelChoice, WhyEcho, build};

@@ -6,6 +6,7 @@ use crate::id::{
     ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
 };
 use crate::link::{Link, locked};
+use crate::push::Pushed;
 use crate::rate::Rates;
 use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
@@ -27,6 +28,10 @@ pub struct Tuning {
     pub turns: usize,
     /// So many chats of one connection are sent to at once.
     pub sends: usize,
+    /// So many chats are handed to one endpoint at once.
+    pub hands: usize,
+    /// After so many hand-outs in a row that came to nothing a mailbox is paused.
+    pub pause_after: u32,
     /// A reply that could not be sent for so long is not sent any more.
     pub reply_ttl: Duration,
     /// The first wait of an outbox retry; it doubles.
@@ -48,6 +53,8 @@ impl Default for Tuning {
             turn_timeout: Duration::from_secs(120),
             turns: 256,
             sends: 8,
+            hands: 8,
+            pause_after: 10,
             reply_ttl: Duration::from_secs(60 * 60),
             retry_first: Duration::from_secs(1),
             retry_most: Duration::from_secs(60),
@@ -106,8 +113,11 @@ pub(crate) struct House {
     pub(crate) rates: Rates,
     pub(crate) links: watch::Sender<HashMap<ConnectionId, Arc<Link>>>,
     pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
+    pub(crate) endpoints: RwLock<HashMap<MailboxId, Pushed>>,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
+    /// A hand-out may be due.
+    pub(crate) hands_due: Notify,
     /// No new work is begun.
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -125,7 +135,9 @@ impl House {
             rates: Rates::default(),
             links: watch::Sender::default(),
             backends: RwLock::default(),
+            endpoints: RwLock::default(),
             turns_due: Notify::new(),
+            hands_due: Notify::new(),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             running: Mutex::default(),
@@ -169,6 +181,14 @@ impl House {
         let backends = self.backends.read();
         let backends = backends.unwrap_or_else(PoisonError::into_inner);
         backends.keys().cloned().collect()
+    }
+
+    /// The endpoints that are handed to here.
+    pub(crate) fn endpoints(&self) -> Vec<(MailboxId, Pushed)> {
+        let endpoints = self.endpoints.read();
+        let endpoints = endpoints.unwrap_or_else(PoisonError::into_inner);
+        let all = endpoints.iter().map(|(id, it)| (id.clone(), it.clone()));
+        all.collect()
     }
 
     /// Whether arrivals of a mailbox may be taken for a turn at once.

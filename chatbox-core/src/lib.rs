@@ -23,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! The pure rooms take values and return values: [`admit`], [`focus`], [`markup`], [`plan`], [`session`], [`turn`],
-//! [`wake`]. The rooms that await are `router`, `dispatch`, `outbox` and `supervise`, behind [`Chatbox`].
+//! The pure rooms take values and return values: [`admit`], [`focus`], [`markup`], [`plan`], [`session`], [`template`],
+//! [`turn`], [`wake`]. The rooms that await are `router`, `dispatch`, `outbox` and `supervise`, behind [`Chatbox`].
 
 pub mod admit;
 pub mod backend;
@@ -42,6 +42,7 @@ pub mod markup;
 pub mod meters;
 mod outbox;
 pub mod plan;
+pub mod push;
 pub mod rate;
 mod router;
 pub mod seal;
@@ -50,6 +51,7 @@ pub mod session;
 mod state;
 pub mod store;
 mod supervise;
+pub mod template;
 mod transcript;
 pub mod turn;
 pub mod wake;

@@ -2,15 +2,15 @@
 //! retries.
 
 use crate::connector::{
-    AdapterError, DeliveryClass, ErrorKind, Outbound, Receipt, Scope, Verdict, check,
+    AdapterError, DeliveryClass, ErrorKind, Outbound, Receipt, Scope, Verb, Verdict, check,
 };
-use crate::dispatch::until_due;
+use crate::dispatch::{keep_lane, until_due};
 use crate::house::{House, millis};
 use crate::id::Millis;
 use crate::link::Link;
 use crate::store::{
-    Admin, Chat, Claim, Claimed, Delivery, DeliveryState, Done, LaneKind, Outcome, Settle, Settled,
-    Step, StoreError,
+    Admin, Chat, Claim, Claimed, Delivery, DeliveryState, Done, LaneKind, Outcome, Parcel, Settle,
+    Settled, Step, StoreError,
 };
 use crate::{meters, router};
 use std::sync::Arc;
@@ -92,7 +92,8 @@ fn begin(
 ) {
     let (house, link) = (house.clone(), link.clone());
     house.tasks.clone().spawn(async move {
-        if let Err(error) = drain(&house, &link, &claimed).await {
+        let work = drain(&house, &link, &claimed);
+        if let Err(error) = keep_lane(&house, &claimed, work).await {
             tracing::error!(%error, lane = %claimed.lane.key, "a delivery could not be settled");
         }
         drop(room);
@@ -137,10 +138,15 @@ async fn send(
     chat: &Chat,
     row: &Delivery,
 ) -> Result<bool, StoreError> {
+    let Parcel::Perform(verb) = &row.parcel else {
+        let reason = "a connection hands nothing to an endpoint".to_owned();
+        settle(house, claimed, Some(row), Settled::Failed { reason }).await?;
+        return Ok(true);
+    };
     let out = Outbound {
         id: Some(row.id),
         chat: chat.handle.clone(),
-        verb: row.verb.clone(),
+        verb: verb.clone(),
     };
     let now = house.store.now().await?;
     let to = match opening(row, now) {
@@ -162,20 +168,20 @@ async fn send(
             perform(house, link, row, &out).await?
         }
     };
-    count(link, row, &to);
+    count(link, row, verb, &to);
     match settle(house, claimed, Some(row), to).await? {
         Hold::Ours { more } => Ok(more),
         Hold::Lost => Ok(false),
     }
 }
 
-fn count(link: &Link, row: &Delivery, to: &Settled) {
+fn count(link: &Link, row: &Delivery, verb: &Verb, to: &Settled) {
     meters::outbound(&link.platform, settled_name(to));
     let Settled::Delivered { receipt } = to else {
         return;
     };
     if let Some(lost) = &receipt.degraded {
-        meters::degraded(&link.platform, &row.verb);
+        meters::degraded(&link.platform, verb);
         tracing::info!(delivery = %row.id, lost, "delivered, and not as asked");
     }
 }
@@ -354,9 +360,10 @@ async fn settle(
         fence,
         delivery: row.map(|row| row.id),
         to,
+        pause_after: None,
     };
     match router::single(house, Step::Settle(Box::new(step))).await? {
-        Outcome::Done(Done::Settled { more }) => Ok(Hold::Ours { more }),
+        Outcome::Done(Done::Settled { more, .. }) => Ok(Hold::Ours { more }),
         _ => Ok(Hold::Lost),
     }
 }
@@ -364,7 +371,7 @@ async fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connector::{OutMessage, Verb};
+    use crate::connector::OutMessage;
     use crate::id::{ChatId, DeliveryId, Seq};
     use crate::store::LaneKey;
 
@@ -376,7 +383,7 @@ mod tests {
             lane: LaneKey::out(&"c".into(), ChatId(1)),
             chat: ChatId(1),
             class,
-            verb: Verb::Send(OutMessage::default()),
+            parcel: Parcel::Perform(Verb::Send(OutMessage::default())),
             state,
             attempts: 0,
             expires: Millis(100),

@@ -8,6 +8,8 @@ use crate::store::Wake;
 pub const OLD_MS: i64 = 24 * 60 * 60 * 1000;
 /// Events fetched from history and older than this are stored without a turn.
 pub const OLD_LATE_MS: i64 = 10 * 60 * 1000;
+/// What could not be handed to an endpoint for so long is not handed to it any more: a week.
+pub const HAND_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long a lane waits for the rest of an album.
 pub const ALBUM_MS: i64 = 800;
 
@@ -26,6 +28,27 @@ pub fn wake(event: &Event, now: Millis) -> Wake {
         Some(_) => Wake::After { ms: ALBUM_MS },
         None => Wake::NOW,
     }
+}
+
+/// Within how many milliseconds the endpoint of a mailbox that is pushed may be handed `event`, admitted at `now`; `None`
+/// where there is nothing to hear: what is old, and what is answered elsewhere. Unlike a turn, it is for the agent to
+/// decide what deserves an answer.
+pub fn hand(event: &Event, now: Millis) -> Option<i64> {
+    let age = now.0.saturating_sub(event.at.0);
+    let stale = age > OLD_MS || (event.late && age > OLD_LATE_MS);
+    let heard = match &event.body {
+        EventBody::Message(_)
+        | EventBody::Edit { .. }
+        | EventBody::Delete { .. }
+        | EventBody::Reaction { .. }
+        | EventBody::Member { .. }
+        | EventBody::Unsupported { .. } => true,
+        EventBody::Action(_)
+        | EventBody::Receipt { .. }
+        | EventBody::Moved { .. }
+        | EventBody::Outcome { .. } => false,
+    };
+    (heard && !stale).then_some(HAND_MS)
 }
 
 /// The later of the two.

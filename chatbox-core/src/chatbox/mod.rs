@@ -15,11 +15,14 @@ use crate::dispatch;
 use crate::house::{Error, House, Tuning};
 use crate::id::{AccountId, MailboxId};
 use crate::link::Link;
+use crate::push::{self, Endpoint, Pushed};
 use crate::router;
 use crate::seal::{Seal, Unsealed};
-use crate::store::{Admin, Door, LaneScope, NewMailbox, Outcome, Step, Store};
-use std::sync::{Arc, PoisonError};
+use crate::store::{Admin, Door, LaneScope, NewMailbox, Outcome, Standing, Step, Store};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the engine is built from.
 #[derive(Debug)]
@@ -65,6 +68,7 @@ impl Chatbox {
         } = options;
         let house = Arc::new(House::new(store, blobs, tuning));
         house.tasks.spawn(dispatch::run(house.clone()));
+        house.tasks.spawn(push::run(house.clone()));
         Self { house, seal }
     }
 
@@ -87,28 +91,68 @@ impl Chatbox {
         let scope = backend
             .as_ref()
             .map_or(LaneScope::Session, |backend| backend.lane());
-        let name = id.as_str().to_owned();
-        let account = AccountId::from("main");
+        self.put_mailbox(&id, door, scope).await?;
+        self.answer(&id, backend, None);
+        Ok(id)
+    }
+
+    /// Makes sure a mailbox exists, and hands every message to this endpoint from now on.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn pushed_mailbox(
+        &self,
+        id: impl Into<MailboxId>,
+        endpoint: Arc<dyn Endpoint>,
+    ) -> Result<MailboxId, Error> {
+        let id = id.into();
+        self.put_mailbox(&id, Door::Push, LaneScope::Chat).await?;
+        self.answer(&id, None, Some(endpoint));
+        Ok(id)
+    }
+
+    /// Goes on handing out to a mailbox that was paused, or pauses it. What waits is handed out in order.
+    ///
+    /// # Errors
+    /// `NotFound` for a mailbox that does not exist.
+    pub async fn set_standing(&self, id: &MailboxId, standing: Standing) -> Result<(), Error> {
+        let mailbox = id.clone();
+        let set = Admin::SetStanding { mailbox, standing };
+        match self.admin(set).await? {
+            Outcome::Done(_) => {
+                self.house.hands_due.notify_one();
+                Ok(())
+            }
+            _ => Err(Error::NotFound(format!("mailbox {id}"))),
+        }
+    }
+
+    async fn put_mailbox(&self, id: &MailboxId, door: Door, scope: LaneScope) -> Result<(), Error> {
         let put = Admin::PutMailbox(NewMailbox {
-            account,
+            account: AccountId::from("main"),
             id: id.clone(),
-            name,
+            name: id.as_str().to_owned(),
             door,
             scope,
         });
-        self.admin(put).await?;
-        let mut backends = self
-            .house
-            .backends
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        match backend {
-            Some(backend) => drop(backends.insert(id.clone(), backend)),
-            None => drop(backends.remove(&id)),
-        }
-        drop(backends);
+        self.admin(put).await.map(drop)
+    }
+
+    /// Who answers a mailbox here from now on.
+    fn answer(
+        &self,
+        id: &MailboxId,
+        backend: Option<Arc<dyn CognitiveBackend>>,
+        endpoint: Option<Arc<dyn Endpoint>>,
+    ) {
+        let endpoint = endpoint.map(|endpoint| Pushed {
+            endpoint,
+            room: Arc::new(Semaphore::new(self.house.tuning.hands)),
+        });
+        put(&self.house.backends, id, backend);
+        put(&self.house.endpoints, id, endpoint);
         self.house.turns_due.notify_one();
-        Ok(id)
+        self.house.hands_due.notify_one();
     }
 
     /// Every running connection.
@@ -149,5 +193,14 @@ impl Chatbox {
         tokio::time::timeout(most, self.house.tasks.wait())
             .await
             .is_ok()
+    }
+}
+
+/// One more entry, or one less.
+fn put<T>(map: &RwLock<HashMap<MailboxId, T>>, id: &MailboxId, value: Option<T>) {
+    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+    match value {
+        Some(value) => drop(map.insert(id.clone(), value)),
+        None => drop(map.remove(id)),
     }
 }

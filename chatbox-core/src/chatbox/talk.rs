@@ -92,6 +92,7 @@ impl Chatbox {
                     .links()
                     .iter()
                     .for_each(|link| link.due.notify_one());
+                self.house.hands_due.notify_one();
                 Ok(())
             }
         }

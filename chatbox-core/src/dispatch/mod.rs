@@ -90,6 +90,24 @@ pub(crate) async fn until_due(house: &House, kind: LaneKind) -> Result<Duration,
     Ok(Duration::from_millis(wait).clamp(least, SWEEP))
 }
 
+/// Keeps a lane while `work` is done under it. Work goes on when the lane is lost, since what was begun outside cannot be
+/// undone: its fence decides what is written.
+pub(crate) async fn keep_lane<T>(
+    house: &House,
+    claimed: &Claimed,
+    work: impl Future<Output = T>,
+) -> T {
+    let keep = async {
+        turn::keep(house, claimed).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        never = keep => never,
+    }
+}
+
 /// Begins the turns of lanes that arrivals took.
 pub(crate) fn begin_taken(house: &Arc<House>, taken: Vec<router::Taking>) {
     for router::Taking { claimed, pending } in taken {

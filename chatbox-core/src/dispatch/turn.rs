@@ -263,7 +263,7 @@ async fn prepare(
 }
 
 /// Keeps the lane; ends when it is lost.
-async fn keep(house: &House, claimed: &Claimed) {
+pub(super) async fn keep(house: &House, claimed: &Claimed) {
     let lease_ms = millis(house.tuning.lease);
     loop {
         sleep(house.tuning.lease / 3).await;

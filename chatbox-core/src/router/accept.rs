@@ -165,6 +165,7 @@ fn step(
             wake,
             cursor: cursor.clone(),
             offer: house.answers(&link.mailbox).then(|| house.offer()),
+            hand_ms: wake::hand(&arrival.event, wall_clock()),
         }))),
         (None, Some(cursor)) => Some(Step::Skip(Skip {
             connection,
@@ -199,6 +200,7 @@ fn settle(
                     .actions
                     .push((chat(link, &arrival.event, &accepted), action.clone()));
             }
+            house.hands_due.notify_one();
             let fate = Fate::Stored(accepted.seq);
             announce_arrival(link, &arrival.event, accepted, wake);
             fate

@@ -14,7 +14,8 @@ pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use row::{
     Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
-    Overview, Pending, PendingMedia, Position, SecretBox, Span, StateBox, Token, TraceStep,
+    Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing, StateBox, Token,
+    TraceStep,
 };
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,

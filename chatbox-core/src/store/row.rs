@@ -17,8 +17,21 @@ use serde::{Deserialize, Serialize};
 pub enum Door {
     /// A backend runs turns.
     Run,
+    /// Every message is handed to the mailbox's own endpoint.
+    Push,
     /// Messages are stored; somebody comes for them.
     Pull,
+}
+
+/// Whether a mailbox is answered at present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is.
+    #[default]
+    Active,
+    /// What is to be handed to it waits: too much in a row came to nothing.
+    Paused,
 }
 
 /// One agent's attention surface.
@@ -36,6 +49,10 @@ pub struct Mailbox {
     pub scope: LaneScope,
     /// Where it looks.
     pub focus: Focus,
+    /// Whether it is answered at present.
+    pub standing: Standing,
+    /// How many hand-outs in a row came to nothing.
+    pub fails: u32,
 }
 
 /// One configured account on a platform.
@@ -237,8 +254,8 @@ pub struct Delivery {
     pub chat: ChatId,
     /// How certain the send is.
     pub class: DeliveryClass,
-    /// What to do.
-    pub verb: Verb,
+    /// What it brings.
+    pub parcel: Parcel,
     /// Where it stands.
     pub state: DeliveryState,
     /// Tries that certainly failed.
@@ -251,6 +268,29 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// When it was made.
     pub at: Millis,
+}
+
+/// What a delivery brings.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Parcel {
+    /// Something to do on a platform.
+    Perform(Verb),
+    /// The row, to a mailbox's own endpoint.
+    Hand {
+        /// Whether the mailbox looked at the chat when the row came in.
+        focal: bool,
+    },
+}
+
+impl Parcel {
+    /// A short name for people: a verb's, or `hand`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Perform(verb) => verb.name(),
+            Self::Hand { .. } => "hand",
+        }
+    }
 }
 
 /// Which deliveries.

@@ -2,7 +2,7 @@
 //!
 //! A step serialises to JSON with its kind under `step`; stores may hand that JSON to their engine as it is.
 
-use super::row::{Author, Door, SecretBox, StateBox, Token};
+use super::row::{Author, Door, SecretBox, Standing, StateBox, Token};
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
 use crate::event::{Content, Event, EventBody, Media};
@@ -56,6 +56,8 @@ pub struct Accept {
     pub cursor: Option<Cursor>,
     /// Claims the lane it wakes, if that lane sleeps and is due.
     pub offer: Option<Offer>,
+    /// A mailbox that is pushed is handed the row, within so many milliseconds; with none it is not.
+    pub hand_ms: Option<i64>,
 }
 
 /// Whether and when an event starts a turn.
@@ -100,7 +102,8 @@ pub struct Skip {
 pub enum LaneKind {
     /// Turns of a mailbox. Its owner is the mailbox.
     Turn,
-    /// Sends to one chat of a connection. Its owner is the connection.
+    /// Sends to one chat of a connection, or hand-outs of one chat to a mailbox's endpoint. Its owner is the connection
+    /// or the mailbox.
     Out,
 }
 
@@ -254,6 +257,9 @@ pub struct Settle {
     pub delivery: Option<DeliveryId>,
     /// What became of it.
     pub to: Settled,
+    /// Of a hand-out: its mailbox is paused if as many as this came to nothing in a row, this one included; 0 pauses it
+    /// whatever became of this one.
+    pub pause_after: Option<u32>,
 }
 
 /// What becomes of a delivery. Every one but `Custody` and `Retry` is final, except that `Retry` and `Release` also
@@ -366,6 +372,13 @@ pub enum Admin {
         chat: ChatId,
         /// Whether it does not.
         muted: bool,
+    },
+    /// A mailbox is answered from now on, or what is to be handed to it waits. Its count of failures starts over.
+    SetStanding {
+        /// Whose.
+        mailbox: MailboxId,
+        /// Whether it is answered.
+        standing: Standing,
     },
     /// A repeated switch of this mailbox shows nothing again.
     SettleFocus {
@@ -492,6 +505,8 @@ pub enum Done {
     Settled {
         /// Whether the lane is still ours with rows in it.
         more: bool,
+        /// Whether the lane's mailbox, if it is a mailbox's, is paused.
+        paused: bool,
     },
     /// A mailbox looks there from now on.
     Switched {
@@ -565,6 +580,15 @@ impl LaneKey {
             kind: LaneKind::Turn,
             owner: mailbox.as_str().to_owned(),
             key,
+        }
+    }
+
+    /// The lane in which a chat's rows are handed to its mailbox's endpoint.
+    pub fn hand(mailbox: &MailboxId, chat: ChatId) -> Self {
+        Self {
+            kind: LaneKind::Out,
+            owner: mailbox.as_str().to_owned(),
+            key: format!("chat/{chat}"),
         }
     }
 

@@ -216,6 +216,7 @@ struct Wire {
     sent: Mutex<Vec<(String, String)>>,
     failures: Mutex<Vec<AdapterError>>,
     loss: Mutex<Option<String>>,
+    takes: Mutex<Duration>,
     closed: AtomicBool,
     hangs_up: AtomicBool,
     crashes: Arc<AtomicBool>,
@@ -255,6 +256,7 @@ impl Invented {
             sent: Mutex::default(),
             failures: Mutex::default(),
             loss: Mutex::default(),
+            takes: Mutex::default(),
             closed: AtomicBool::new(false),
             hangs_up: AtomicBool::new(false),
             crashes: Arc::default(),
@@ -357,6 +359,8 @@ impl ChannelAdapter for Invented {
         let Verb::Send(message) = &out.verb else {
             return Err(AdapterError::new(ErrorKind::Unsupported, "sends only"));
         };
+        let takes = *self.0.takes.lock().expect("whole");
+        tokio::time::sleep(takes).await;
         self.0
             .sent
             .lock()
@@ -452,6 +456,11 @@ impl Town {
 
     pub(crate) fn fail_next_send(&self, error: AdapterError) {
         self.wire.failures.lock().expect("whole").push(error);
+    }
+
+    /// Every send takes so long from now on.
+    pub(crate) fn slow_down(&self, takes: Duration) {
+        *self.wire.takes.lock().expect("whole") = takes;
     }
 
     pub(crate) fn lose_with_next_send(&self, what: &str) {

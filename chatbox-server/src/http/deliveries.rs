@@ -51,7 +51,7 @@ impl From<Delivery> for DeliveryView {
             part: row.part,
             connection: row.lane.owner,
             chat: row.chat.0,
-            verb: row.verb.name(),
+            verb: row.parcel.name(),
             state: row.state,
             attempts: row.attempts,
             reason: row.reason,

@@ -128,7 +128,7 @@ pub(super) fn delivery(row: &PgRow) -> Result<Sent> {
         },
         chat: ChatId(row.try_get("chat")?),
         class: word(row.try_get("class")?)?,
-        verb: document(row.try_get("payload")?)?,
+        parcel: document(row.try_get("payload")?)?,
         state,
         attempts: number(row, "attempts")?,
         expires: Millis(row.try_get("expires")?),
@@ -170,6 +170,8 @@ pub(super) fn mailbox(row: &PgRow) -> Result<Mailbox> {
         door: word(row.try_get("door")?)?,
         scope: word(row.try_get("scope")?)?,
         focus: focus(row)?,
+        standing: word(row.try_get("status")?)?,
+        fails: number(row, "fails")?,
     })
 }
 

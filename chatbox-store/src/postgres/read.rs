@@ -38,7 +38,8 @@ pub(super) async fn now(pool: &PgPool) -> Result<Millis> {
 
 /// Every mailbox, or one.
 pub(super) async fn mailboxes(pool: &PgPool, one: Option<&MailboxId>) -> Result<Vec<Mailbox>> {
-    let all = "SELECT id, account, name, door, scope, focal, focus_rev, recap_from, recap_to FROM readers \
+    let all = "SELECT id, account, name, door, scope, focal, focus_rev, recap_from, recap_to, status, fails \
+        FROM readers \
         WHERE kind = 'mailbox' AND ($1::text IS NULL OR id = $1) ORDER BY id";
     let found = sqlx::query(all).bind(one.map(|id| clean(id.as_str())));
     each(found.fetch_all(pool).await?, decode::mailbox)
@@ -289,9 +290,11 @@ pub(super) async fn pending_media(
 }
 
 pub(super) async fn next_due(pool: &PgPool, kind: LaneKind) -> Result<Option<Millis>> {
-    let next = "SELECT least( \
-        (SELECT min(due) FROM lanes WHERE kind = $1 AND state = 'asleep' AND wanted > done), \
-        (SELECT min(greatest(due, until + 1)) FROM lanes WHERE kind = $1 AND state = 'busy'))";
+    let next = "WITH paused AS (SELECT id FROM readers WHERE $1 = 'out' AND status = 'paused') SELECT least( \
+        (SELECT min(due) FROM lanes WHERE kind = $1 AND state = 'asleep' AND wanted > done \
+            AND owner NOT IN (SELECT id FROM paused)), \
+        (SELECT min(greatest(due, until + 1)) FROM lanes WHERE kind = $1 AND state = 'busy' \
+            AND owner NOT IN (SELECT id FROM paused)))";
     let kind = match kind {
         LaneKind::Turn => "turn",
         LaneKind::Out => "out",

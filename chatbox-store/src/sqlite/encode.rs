@@ -76,6 +76,7 @@ struct AcceptRow<'a> {
     cursor: Option<&'a str>,
     worker: Option<&'a str>,
     lease: Option<i64>,
+    hand: Option<i64>,
 }
 
 impl<'a> AcceptRow<'a> {
@@ -111,6 +112,7 @@ impl<'a> AcceptRow<'a> {
             cursor: accept.cursor.as_ref().map(|cursor| cursor.0.as_str()),
             worker: accept.offer.as_ref().map(|offer| offer.worker.as_str()),
             lease: accept.offer.as_ref().map(|offer| offer.lease_ms),
+            hand: accept.hand_ms,
         })
     }
 }

@@ -217,6 +217,7 @@ pub(crate) fn accept(connection: &str, event: Event) -> Accept {
         wake: Wake::NOW,
         cursor: None,
         offer: None,
+        hand_ms: Some(LONG),
     }
 }
 
@@ -269,6 +270,7 @@ pub(crate) fn settle(held: &Claimed, delivery: Option<DeliveryId>, to: Settled) 
         fence: held.fence,
         delivery,
         to,
+        pause_after: None,
     }))
 }
 
@@ -319,7 +321,7 @@ pub(crate) fn appended(outcome: Outcome) -> Vec<Appended> {
 /// Whether work is left, of a commit or a settle.
 pub(crate) fn more(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Done(Done::Appended { more, .. } | Done::Settled { more }) => *more,
+        Outcome::Done(Done::Appended { more, .. } | Done::Settled { more, .. }) => *more,
         other => panic!("not done: {other:?}"),
     }
 }

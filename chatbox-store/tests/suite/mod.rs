@@ -10,6 +10,7 @@ pub(crate) mod accepting;
 pub(crate) mod admin;
 pub(crate) mod focus;
 pub(crate) mod house;
+pub(crate) mod pushing;
 pub(crate) mod random;
 pub(crate) mod reading;
 pub(crate) mod sending;
@@ -43,6 +44,12 @@ macro_rules! every_scenario {
             focus::what_comes_into_the_focal_chat_is_seen,
             focus::a_switch_to_no_chat_of_the_mailbox_is_stale,
             focus::an_overview_counts_what_others_said,
+            pushing::every_message_is_handed_in_order,
+            pushing::a_hand_out_that_ended_hands_over,
+            pushing::too_many_failures_in_a_row_pause,
+            pushing::a_muted_chat_is_kept_and_not_handed,
+            pushing::what_is_not_pushed_any_more_is_superseded,
+            pushing::a_hand_out_that_failed_can_be_sent_again,
             turns::a_turn_hands_over_and_rests,
             turns::a_stale_fence_writes_nothing,
             turns::an_expired_lease_is_taken_with_the_next_fence,

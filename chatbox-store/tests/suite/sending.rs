@@ -8,7 +8,7 @@ use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, DeliveryId, Millis, Seq};
 use chatbox_core::store::{
     Admin, Author, Claimed, Delivery, DeliveryFilter, DeliveryState, Emit, LaneKey, LaneKind,
-    NOT_IN_TIME, Settled, Step, Store,
+    NOT_IN_TIME, Parcel, Settled, Step, Store,
 };
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ pub(crate) async fn parts_wait_in_order_and_are_settled(store: Arc<dyn Store>) {
     for (index, part) in (0..).zip(&parts) {
         assert_eq!((part.part, part.seq), (index, Seq(2)));
         assert_eq!(part.id, DeliveryId(i64::from(index) + 1));
-        assert_eq!(part.verb, emit(part.chat, 3).parts[index as usize].verb);
+        let verb = emit(part.chat, 3).parts[index as usize].verb.clone();
+        assert_eq!(part.parcel, Parcel::Perform(verb));
         assert_eq!(part.expires.0 - part.at.0, LONG);
     }
     for (part, name) in parts.iter().zip(["p1", "p2", "p3"]) {

@@ -40,6 +40,7 @@ impl World {
         let prev = chat.head;
         let seq = self.append(row_of(&accept, chat.id, target), now);
         self.consume(&chat.mailbox, chat.id, seq);
+        self.hand_out(&accept, &chat, seq, now);
         let idle = self.is_all_answered(&chat, seq);
         let claimed = self.wake_mailbox(&accept, &chat, seq, now);
         let alone = idle && claimed.is_some();

@@ -5,7 +5,7 @@ use crate::connector::Revision;
 use crate::id::{ChatId, ConnectionId, DeliveryId, Handle, MailboxId, Millis};
 use crate::store::{
     Admin, CONNECTION_REMOVED, Connection, DeliveryState, Done, Door, LaneKey, LaneKind, Mailbox,
-    NewConnection, NewMailbox, Outcome, StateBox,
+    NewConnection, NewMailbox, Outcome, Standing, StateBox,
 };
 
 const NOT_TWICE: Outcome = Outcome::Duplicate { seq: None };
@@ -39,6 +39,7 @@ impl World {
                 chat,
                 muted,
             } => self.mute(&mailbox, chat, muted),
+            Admin::SetStanding { mailbox, standing } => self.set_standing(&mailbox, standing),
             Admin::SettleFocus { mailbox } => self.settle_focus(&mailbox),
             Admin::MoveChat {
                 connection,
@@ -73,6 +74,15 @@ impl World {
         changed(1)
     }
 
+    fn set_standing(&mut self, mailbox: &MailboxId, standing: Standing) -> Outcome {
+        let Some(mailbox) = self.mailboxes.get_mut(mailbox) else {
+            return Outcome::Stale;
+        };
+        mailbox.standing = standing;
+        mailbox.fails = 0;
+        changed(1)
+    }
+
     fn settle_focus(&mut self, mailbox: &MailboxId) -> Outcome {
         let mailbox = self.mailboxes.get_mut(mailbox);
         let shown = mailbox.filter(|it| it.focus.recap.is_some());
@@ -81,6 +91,12 @@ impl World {
             1
         });
         changed(count)
+    }
+
+    /// Whether this lane hands to a mailbox that is pushed.
+    fn is_pushed(&self, lane: &LaneKey) -> bool {
+        let mailbox = self.mailbox_of(lane);
+        mailbox.is_some_and(|id| self.mailboxes[&id].door == Door::Push)
     }
 
     fn put_mailbox(&mut self, new: NewMailbox, now: Millis) -> Outcome {
@@ -95,6 +111,8 @@ impl World {
             door: new.door,
             scope: new.scope,
             focus: known.map(|it| it.focus).unwrap_or_default(),
+            standing: known.map(|it| it.standing).unwrap_or_default(),
+            fails: known.map(|it| it.fails).unwrap_or_default(),
         };
         let before = self.mailboxes.insert(mailbox.id.clone(), mailbox.clone());
         if before.as_ref() == Some(&mailbox) {
@@ -120,6 +138,9 @@ impl World {
             let lane = self.lane_mut(&key);
             lane.fence.0 += i64::from(lane.holder.is_some());
             lane.rest();
+        }
+        if mailbox.door != Door::Push {
+            self.end_hand_outs(mailbox, now);
         }
         if mailbox.door != Door::Run {
             return;
@@ -242,10 +263,8 @@ impl World {
             return Outcome::Stale;
         };
         let lane = lane.delivery.lane.clone();
-        if self
-            .active(&ConnectionId::new(lane.owner.clone()))
-            .is_none()
-        {
+        let connected = self.active(&ConnectionId::new(lane.owner.clone()));
+        if connected.is_none() && !self.is_pushed(&lane) {
             return Outcome::Stale;
         }
         self.change(id, DeliveryState::Queued, None, None, now);

@@ -3,7 +3,7 @@
 use super::world::{NewRow, World};
 use crate::id::{ChatId, DeliveryId, Millis, Seq};
 use crate::store::{
-    Appended, CONNECTION_REMOVED, Delivery, DeliveryState, Done, Emit, LaneKey, Outcome,
+    Appended, CONNECTION_REMOVED, Delivery, DeliveryState, Done, Emit, LaneKey, Outcome, Parcel,
     PlannedPart, Sent,
 };
 
@@ -118,7 +118,7 @@ fn delivery_of(
         lane: lane.clone(),
         chat,
         class: emit.class,
-        verb: planned.verb.clone(),
+        parcel: Parcel::Perform(planned.verb.clone()),
         state,
         attempts: 0,
         expires: Millis(now.0 + emit.ttl_ms),

@@ -2,12 +2,12 @@
 
 use super::world::World;
 use crate::event::EventBody;
-use crate::id::{ChatId, MailboxId, Seq};
+use crate::id::{ChatId, MailboxId, Millis, Seq};
 use crate::store::{Done, LogRow, Outcome, Overview, Span, Switch};
 use std::cmp::Reverse;
 
 impl World {
-    pub(super) fn switch(&mut self, switch: &Switch) -> Outcome {
+    pub(super) fn switch(&mut self, switch: &Switch, now: Millis) -> Outcome {
         let there = switch.to.map(|chat| self.in_mailbox(&switch.mailbox, chat));
         if !self.mailboxes.contains_key(&switch.mailbox) || there == Some(false) {
             return Outcome::Stale;
@@ -22,6 +22,7 @@ impl World {
         let focus = mailbox.focus;
         if let (Some(chat), true) = (switch.to, moved.is_some()) {
             self.see(chat, &switch.mailbox, head);
+            self.supersede_notices(chat, &switch.mailbox, now);
         }
         Outcome::Done(Done::Switched {
             focus,

@@ -101,7 +101,7 @@ impl World {
         let mut due: Vec<(Millis, LaneKey)> = self
             .lanes
             .iter()
-            .filter(|(key, lane)| theirs(key) && lane.is_claimable(now))
+            .filter(|(key, lane)| theirs(key) && lane.is_claimable(now) && !self.is_paused(key))
             .map(|(key, lane)| (lane.due, key.clone()))
             .collect();
         due.sort();
@@ -161,7 +161,8 @@ impl World {
 
     /// When a lane of this kind can next be taken.
     pub(super) fn next_due(&self, kind: LaneKind) -> Option<Millis> {
-        let lanes = self.lanes.iter().filter(|(key, _)| key.kind == kind);
+        let lanes = self.lanes.iter();
+        let lanes = lanes.filter(|(key, _)| key.kind == kind && !self.is_paused(key));
         lanes
             .filter_map(|(_, lane)| match lane.holder {
                 None => lane.wants().then_some(lane.due),

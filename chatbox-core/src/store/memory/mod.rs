@@ -7,6 +7,7 @@ mod accept;
 mod admin;
 mod emit;
 mod focus;
+mod hand;
 mod lane;
 mod read;
 mod settle;
@@ -76,7 +77,7 @@ impl World {
             Step::Settle(settle) => self.settle(*settle, now),
             Step::Media(media) => self.media(media, now),
             Step::Ack(ack) => self.ack(ack),
-            Step::Switch(switch) => self.switch(&switch),
+            Step::Switch(switch) => self.switch(&switch, now),
             Step::Admin(admin) => self.admin(*admin, now),
         }
     }

@@ -3,7 +3,7 @@
 use super::world::{NewRow, World};
 use crate::connector::Receipt;
 use crate::id::{DeliveryId, Millis};
-use crate::store::{DeliveryState, Done, LaneKey, NOT_IN_TIME, Outcome, Settle, Settled};
+use crate::store::{DeliveryState, Done, LaneKey, NOT_IN_TIME, Outcome, Parcel, Settle, Settled};
 
 impl World {
     pub(super) fn settle(&mut self, settle: Settle, now: Millis) -> Outcome {
@@ -18,6 +18,7 @@ impl World {
         }
         if let Some(id) = settle.delivery {
             self.decide(id, &settle.to, now);
+            self.settle_hand_out(id, &settle.to, settle.pause_after);
         }
         let back_at = match (&settle.delivery, &settle.to) {
             (_, Settled::Retry { after_ms, .. } | Settled::Release { after_ms }) => {
@@ -27,7 +28,8 @@ impl World {
             (Some(_), _) => None,
         };
         let more = self.give_back_out(&settle.lane, back_at);
-        Outcome::Done(Done::Settled { more })
+        let paused = self.is_paused(&settle.lane);
+        Outcome::Done(Done::Settled { more, paused })
     }
 
     /// Whether the delivery is one of the lane's and not settled.
@@ -55,10 +57,13 @@ impl World {
         }
     }
 
-    /// It did not arrive, as far as anybody knows: the chat is told.
+    /// It did not arrive, as far as anybody knows: the chat is told, if it was to arrive there.
     fn lose(&mut self, id: DeliveryId, state: DeliveryState, reason: &str, now: Millis) {
         self.change(id, state, None, Some(reason), now);
         let delivery = &self.outbox[&id].delivery;
+        if let Parcel::Hand { .. } = delivery.parcel {
+            return;
+        }
         let row = NewRow::outcome(delivery.chat, delivery.seq, state.as_str(), reason);
         self.append(row, now);
     }

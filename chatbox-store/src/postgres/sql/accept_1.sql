@@ -4,7 +4,7 @@ CREATE TYPE arrival_v1 AS (
   i int, state text, seq bigint,
   skip boolean, conn text, "cursor" text, event text, handle text, chat_kind text, chat_name text,
   sender text, sender_name text, kind text, body text, raw text, files jsonb, target text, late boolean, grp text,
-  wait bigint, worker text, lease bigint,
+  wait bigint, worker text, lease bigint, hand bigint,
   account text, mailbox text, platform text, ident text, door text, scope text, focal bigint, chat bigint,
   session bigint, chat_head bigint                         -- before any of these
 );
@@ -18,7 +18,7 @@ BEGIN
       p.i, p.state, CASE p.state WHEN 'new' THEN head + p.place WHEN 'duplicate' THEN p.known END,
       p.skip, p.conn, p."cursor", p.event, p.handle, p.chat_kind, p.chat_name,
       p.sender, p.sender_name, p.kind, p.body, p.raw, p.files, p.target, coalesce(p.late, false), p.grp,
-      p.wait, p.worker, p.lease,
+      p.wait, p.worker, p.lease, p.hand,
       p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.focal, p.chat, p.session,
       p.chat_head)::arrival_v1)
     FROM (
@@ -34,10 +34,10 @@ BEGIN
         FROM ROWS FROM (jsonb_to_recordset(steps) AS (
             skip boolean, conn text, rev bigint, "cursor" text, event text, handle text, chat_kind text,
             chat_name text, sender text, sender_name text, kind text, body text, raw text, files jsonb, target text,
-            late boolean, grp text, wait bigint, worker text, lease bigint, again boolean
+            late boolean, grp text, wait bigint, worker text, lease bigint, hand bigint, again boolean
           )) WITH ORDINALITY AS a(
             skip, conn, rev, "cursor", event, handle, chat_kind, chat_name, sender, sender_name, kind, body, raw,
-            files, target, late, grp, wait, worker, lease, again, i)
+            files, target, late, grp, wait, worker, lease, hand, again, i)
         LEFT JOIN connections c ON c.id = a.conn AND c.status = 'active'
         LEFT JOIN readers r ON r.id = c.reader
         LEFT JOIN chats h ON h.conn = a.conn AND h.handle = a.handle
@@ -171,6 +171,25 @@ BEGIN
   RETURN v_taken;
 END $$;
 
+-- Mailboxes that are pushed are handed their rows, unless they do not want to hear of the chat.
+CREATE FUNCTION chatbox_hand_v1(arrivals arrival_v1[], now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  v_count bigint;
+  v_last bigint;
+BEGIN
+  SELECT count(*) INTO v_count FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
+    WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
+  UPDATE head SET delivery = delivery + v_count RETURNING delivery INTO v_last;
+  INSERT INTO outbox (id, account, seq, part, chat, owner, key, class, verb, payload, state, expires, at, since)
+    SELECT v_last - v_count + row_number() OVER (ORDER BY a.i), a.account, a.seq, 0, a.chat, a.mailbox, 'chat/' || a.chat,
+      'idempotent', 'hand', CASE WHEN a.focal = a.chat THEN '{"focal":true}' ELSE '{"focal":false}' END, 'queued',
+      now + a.hand, now, now
+    FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
+    WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
+  PERFORM chatbox_wake_out_v1(o.owner, o.chat, max(o.id), now) FROM outbox o
+    WHERE o.id > v_last - v_count GROUP BY o.owner, o.chat;
+END $$;
+
 -- Takes arrivals in, in their order. Answers per step: its state, seq, chat, session, whether the chat is new, and
 -- the lane taken for it.
 CREATE FUNCTION chatbox_accept_v1(steps jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -188,6 +207,7 @@ DECLARE
   v_wakes boolean;
   v_cursors boolean;
   v_focal boolean;
+  v_hands boolean;
   v_taken jsonb;
 BEGIN
   SELECT seq INTO v_head FROM head;
@@ -196,8 +216,9 @@ BEGIN
     SELECT count(*) FILTER (WHERE state = 'new'),
       bool_or(state = 'new' AND chat IS NULL), bool_or(state = 'new' AND target IS NOT NULL),
       bool_or(state = 'new' AND files IS NOT NULL), bool_or(state = 'new' AND wait IS NOT NULL AND door = 'run'),
-      bool_or(state <> 'stale' AND "cursor" IS NOT NULL), bool_or(state = 'new' AND focal = chat)
-    INTO v_count, v_unborn, v_targets, v_files, v_wakes, v_cursors, v_focal FROM unnest(v_all);
+      bool_or(state <> 'stale' AND "cursor" IS NOT NULL), bool_or(state = 'new' AND focal = chat),
+      bool_or(state = 'new' AND hand IS NOT NULL AND door = 'push')
+    INTO v_count, v_unborn, v_targets, v_files, v_wakes, v_cursors, v_focal, v_hands FROM unnest(v_all);
     EXIT WHEN NOT v_unborn;
     FOR v_one IN
       SELECT DISTINCT ON (min(a.i) OVER (PARTITION BY a.conn, a.handle)) a.* FROM unnest(v_all) a
@@ -246,6 +267,9 @@ BEGIN
   END IF;
   IF v_wakes THEN
     v_taken := chatbox_wake_v1(v_all, now);
+  END IF;
+  IF v_hands THEN
+    PERFORM chatbox_hand_v1(v_all, now);
   END IF;
   IF v_cursors THEN
     UPDATE connections SET cursor = a."cursor" FROM (

@@ -39,6 +39,12 @@ BEGIN
     WHERE l.kind = 'turn' AND l.owner = v_id AND l.turn = turns.id AND turns.state = 'claimed';
   UPDATE lanes SET fence = fence + CASE state WHEN 'busy' THEN 1 ELSE 0 END, state = 'asleep', holder = NULL,
     done = wanted, attempts = 0 WHERE kind = 'turn' AND owner = v_id;
+  IF v_door <> 'push' THEN  -- it is handed nothing any more
+    PERFORM 1 FROM lanes WHERE kind = 'out' AND owner = v_id ORDER BY key FOR UPDATE;
+    UPDATE outbox SET state = 'superseded', since = now WHERE owner = v_id AND state IN ('queued', 'custody');
+    UPDATE lanes SET fence = fence + CASE state WHEN 'busy' THEN 1 ELSE 0 END, state = 'asleep', holder = NULL,
+      done = wanted, attempts = 0 WHERE kind = 'out' AND owner = v_id;
+  END IF;
   IF v_door = 'run' THEN
     INSERT INTO lanes AS l (kind, owner, key, wanted, done, state, fence, until, due, attempts)
       SELECT 'turn', v_id, w.key, max(w.head), 0, 'asleep', 0, 0, now, 0 FROM (
@@ -123,8 +129,10 @@ CREATE FUNCTION chatbox_retry_v1(v_id bigint, v_ttl bigint, now bigint) RETURNS 
 DECLARE
   v_part outbox;
 BEGIN
-  SELECT o.* INTO v_part FROM outbox o JOIN connections c ON c.id = o.owner AND c.status = 'active'
-    WHERE o.id = v_id AND o.state IN ('failed', 'unknown', 'expired');
+  SELECT o.* INTO v_part FROM outbox o
+    WHERE o.id = v_id AND o.state IN ('failed', 'unknown', 'expired') AND (
+      EXISTS (SELECT FROM connections WHERE id = o.owner AND status = 'active')
+      OR EXISTS (SELECT FROM readers WHERE id = o.owner AND door = 'push'));
   IF NOT FOUND THEN
     RETURN '{"outcome": "stale"}';
   END IF;
@@ -176,6 +184,9 @@ BEGIN
     WHEN 'remove_token' THEN DELETE FROM tokens WHERE prefix = s ->> 'prefix';
     WHEN 'put_state' THEN RETURN chatbox_put_state_v1(s);
     WHEN 'mute' THEN RETURN chatbox_mute_v1(s);
+    WHEN 'set_standing' THEN
+      UPDATE readers SET status = s ->> 'standing', fails = 0 WHERE id = s ->> 'mailbox' AND kind = 'mailbox';
+      RETURN CASE WHEN FOUND THEN chatbox_changed_v1(1) ELSE '{"outcome": "stale"}' END;
     WHEN 'settle_focus' THEN
       UPDATE readers SET recap_from = NULL, recap_to = NULL WHERE id = s ->> 'mailbox' AND recap_to IS NOT NULL;
     WHEN 'end_leases' THEN UPDATE lanes SET until = 0 WHERE state = 'busy';
@@ -208,7 +219,7 @@ BEGIN
       WHEN 'settle' THEN chatbox_settle_v1(v_step, v_now)
       WHEN 'media' THEN chatbox_media_v1(v_step, v_now)
       WHEN 'ack' THEN chatbox_ack_v1(v_step)
-      WHEN 'switch' THEN chatbox_switch_v1(v_step)
+      WHEN 'switch' THEN chatbox_switch_v1(v_step, v_now)
       WHEN 'admin' THEN chatbox_admin_v1(v_step, v_now)
     END;
     v_outcomes := v_outcomes || jsonb_build_array(v_outcome);

@@ -1,7 +1,7 @@
 -- Where mailboxes look, and what they want to hear of.
 
 -- Moves a mailbox's focus. Whoever calls this holds the head: what comes in is before it or after it.
-CREATE FUNCTION chatbox_switch_v1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION chatbox_switch_v1(s jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_reader readers;
   v_to bigint := (s ->> 'to')::bigint;
@@ -25,6 +25,9 @@ BEGIN
     UPDATE readers SET focal = v_to, focus_rev = focus_rev + 1, recap_from = v_seen, recap_to = v_head
       WHERE id = v_reader.id RETURNING * INTO v_reader;
     UPDATE members SET seen = greatest(seen, v_head) WHERE chat = v_to AND reader = v_reader.id;
+    -- What was said in a chat that the mailbox now reads itself need not be announced any more.
+    UPDATE outbox SET state = 'superseded', since = now
+      WHERE owner = v_reader.id AND key = 'chat/' || v_to AND state = 'queued' AND payload = '{"focal":false}';
   END IF;
   RETURN jsonb_build_object('outcome', 'done', 'done', 'switched', 'moved', v_moved, 'focus', jsonb_build_object(
     'chat', v_reader.focal, 'revision', v_reader.focus_rev,

@@ -105,6 +105,18 @@ BEGIN
     'rows', jsonb_build_array(chatbox_say_v1(e, NULL, now)));
 END $$;
 
+-- What a hand-out that was decided means for its mailbox: how far it was handed over, and whether it goes on.
+CREATE FUNCTION chatbox_handed_out_v1(v_chat bigint, v_reader text, v_seq bigint, v_to text, v_most integer)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF v_to IN ('delivered', 'failed', 'unknown', 'expired') THEN
+    UPDATE members SET handed = greatest(handed, v_seq) WHERE chat = v_chat AND reader = v_reader;
+  END IF;
+  UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 WHEN 'failed' THEN fails + 1 WHEN 'unknown' THEN fails + 1
+      WHEN 'expired' THEN fails + 1 ELSE fails END WHERE id = v_reader;
+  UPDATE readers SET status = 'paused' WHERE id = v_reader AND fails >= v_most;
+END $$;
+
 -- Decides about a delivery under its lane's fence.
 CREATE FUNCTION chatbox_settle_v1(s jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -114,6 +126,8 @@ DECLARE
   v_part outbox;
   v_left boolean;
   v_back bigint;
+  v_handed boolean := EXISTS (SELECT FROM readers WHERE id = s ->> 'owner');  -- to a mailbox's endpoint
+  v_paused boolean;
 BEGIN
   v_lane := chatbox_lock_v1(s ->> 'kind', s ->> 'owner', s ->> 'key');
   IF v_lane.state IS DISTINCT FROM 'busy' OR v_lane.fence <> (s -> 'fence')::bigint THEN
@@ -133,7 +147,9 @@ BEGIN
           attempts = attempts + CASE v_to WHEN 'retry' THEN 1 ELSE 0 END
         WHERE id = v_id;
     END IF;
-    IF v_to IN ('failed', 'unknown', 'expired') THEN
+    IF v_handed THEN
+      PERFORM chatbox_handed_out_v1(v_part.chat, v_lane.owner, v_part.seq, v_to, (s ->> 'pause_after')::integer);
+    ELSIF v_to IN ('failed', 'unknown', 'expired') THEN
       PERFORM chatbox_tell_v1(v_part.chat, v_part.seq, v_to, s ->> 'reason', now);
     END IF;
   END IF;
@@ -148,5 +164,6 @@ BEGIN
       attempts = CASE WHEN v_left THEN attempts ELSE 0 END,
       due = CASE WHEN v_left THEN v_back ELSE due END
     WHERE kind = v_lane.kind AND owner = v_lane.owner AND key = v_lane.key AND (NOT v_left OR v_back IS NOT NULL);
-  RETURN jsonb_build_object('outcome', 'done', 'done', 'settled', 'more', v_left AND v_back IS NULL);
+  v_paused := v_handed AND EXISTS (SELECT FROM readers WHERE id = v_lane.owner AND status = 'paused');
+  RETURN jsonb_build_object('outcome', 'done', 'done', 'settled', 'more', v_left AND v_back IS NULL, 'paused', v_paused);
 END $$;

@@ -118,6 +118,8 @@ struct News<'a> {
     worker: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand: Option<i64>,
 }
 
 fn arrivals<'a>(run: &[&'a Step]) -> Vec<Arrival<'a>> {
@@ -172,6 +174,7 @@ fn news(accept: &Accept) -> News<'_> {
         wait: wait(accept),
         worker: accept.offer.as_ref().map(|it| Text(it.worker.as_str())),
         lease: accept.offer.as_ref().map(|it| it.lease_ms),
+        hand: accept.hand_ms,
     }
 }
 
@@ -313,6 +316,7 @@ fn settle(step: &Settle) -> Value {
     value["fence"] = json!(step.fence);
     value["delivery"] = json!(step.delivery);
     value["to"] = json!(to);
+    value["pause_after"] = json!(step.pause_after);
     value
 }
 
@@ -383,6 +387,11 @@ fn admin(step: &Admin) -> Value {
             "mailbox": Text(mailbox.as_str()),
             "chat": chat,
             "muted": muted,
+        }),
+        Admin::SetStanding { mailbox, standing } => json!({
+            "admin": "set_standing",
+            "mailbox": Text(mailbox.as_str()),
+            "standing": standing,
         }),
         Admin::SettleFocus { mailbox } => {
             json!({ "admin": "settle_focus", "mailbox": Text(mailbox.as_str()) })

@@ -113,7 +113,8 @@ impl Reader {
         &self,
         id: Option<&MailboxId>,
     ) -> Result<Vec<Mailbox>, StoreError> {
-        let sql = "SELECT r.id, a.name AS account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to \
+        let sql = "SELECT r.id, a.name AS account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to, \
+             r.status, r.fails \
              FROM readers AS r JOIN accounts AS a ON a.id = r.account \
              WHERE r.kind = 'mailbox' AND (?1 IS NULL OR r.id = ?1) ORDER BY r.id";
         self.all(sqlx::query(sql).bind(id.map(|id| id.as_str().to_owned())))
@@ -376,9 +377,11 @@ impl Reader {
     }
 
     pub(super) async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        let sql = "SELECT min(due) FROM (SELECT min(due) AS due FROM lanes \
-             WHERE kind = ?1 AND state = 'asleep' AND wanted > done UNION ALL \
-             SELECT min(max(due, until + 1)) FROM lanes WHERE kind = ?1 AND state = 'busy')";
+        let sql = "WITH paused AS (SELECT id FROM readers WHERE ?1 = 'out' AND status = 'paused') \
+             SELECT min(due) FROM (SELECT min(due) AS due FROM lanes \
+             WHERE kind = ?1 AND state = 'asleep' AND wanted > done AND owner NOT IN (SELECT id FROM paused) UNION ALL \
+             SELECT min(max(due, until + 1)) FROM lanes WHERE kind = ?1 AND state = 'busy' \
+             AND owner NOT IN (SELECT id FROM paused))";
         let kind = match kind {
             LaneKind::Turn => "turn",
             LaneKind::Out => "out",

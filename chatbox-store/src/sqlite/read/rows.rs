@@ -66,6 +66,8 @@ impl FromRow for Mailbox {
             door: word(row, "door")?,
             scope: word(row, "scope")?,
             focus: Focus::from_row(row)?,
+            standing: word(row, "status")?,
+            fails: u32::try_from(number(row, "fails")?).map_err(failed)?,
         })
     }
 }
@@ -176,7 +178,7 @@ impl FromRow for Delivery {
             },
             chat: ChatId(number(row, "chat")?),
             class: word(row, "class")?,
-            verb: json(row, "verb")?,
+            parcel: json(row, "verb")?,
             state: word(row, "state")?,
             attempts: u32::try_from(number(row, "attempts")?).map_err(failed)?,
             expires: Millis(number(row, "expires")?),

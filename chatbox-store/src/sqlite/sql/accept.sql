@@ -24,6 +24,7 @@ CREATE TEMP TABLE arrivals (
   cursor      TEXT,
   worker      TEXT,
   lease       INTEGER,
+  hand        INTEGER,                 -- handed to a mailbox that is pushed, within so many milliseconds
   first       INTEGER,
   body        TEXT
 );
@@ -52,6 +53,7 @@ CREATE TEMP TABLE fresh (
   mailbox  TEXT NOT NULL,
   about    TEXT,
   focal    INTEGER NOT NULL,
+  hand     INTEGER,
   wake_at  INTEGER,
   lane     TEXT,
   worker   TEXT,

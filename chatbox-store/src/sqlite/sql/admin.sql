@@ -39,6 +39,11 @@ CREATE TEMP TRIGGER relane AFTER UPDATE OF found ON steps WHEN NEW.kind = 'put_m
     AND turns.owner = l.owner AND turns.key = l.key AND turns.fence = l.fence AND turns.state = 'claimed';
   UPDATE lanes SET fence = fence + (state = 'busy'), state = 'asleep', holder = NULL, done = wanted, attempts = 0
   WHERE kind = 'turn' AND owner = NEW.step ->> 'id';
+  -- If it is not pushed any more, it is handed nothing.
+  UPDATE outbox SET state = 'superseded', since = NEW.now
+  WHERE owner = NEW.step ->> 'id' AND state IN ('queued', 'custody') AND NEW.step ->> 'door' <> 'push';
+  UPDATE lanes SET fence = fence + (state = 'busy'), state = 'asleep', holder = NULL, done = wanted, attempts = 0
+  WHERE kind = 'out' AND owner = NEW.step ->> 'id' AND NEW.step ->> 'door' <> 'push';
   INSERT INTO lanes (kind, owner, key, wanted, done, due)
   SELECT 'turn', m.reader, CASE NEW.step ->> 'scope'
       WHEN 'mailbox' THEN 'mailbox'
@@ -118,8 +123,10 @@ END;
 
 CREATE TEMP TRIGGER retry_delivery AFTER INSERT ON steps WHEN NEW.kind = 'retry_delivery' BEGIN
   UPDATE steps SET found = (
-    SELECT o.id FROM outbox AS o JOIN connections AS c ON c.id = o.owner AND c.status = 'active'
-    WHERE o.id = NEW.step ->> 'delivery' AND o.state IN ('failed', 'unknown', 'expired'))
+    SELECT o.id FROM outbox AS o
+    WHERE o.id = NEW.step ->> 'delivery' AND o.state IN ('failed', 'unknown', 'expired') AND (
+      EXISTS (SELECT 1 FROM connections WHERE id = o.owner AND status = 'active')
+        OR EXISTS (SELECT 1 FROM readers WHERE id = o.owner AND door = 'push')))
   WHERE i = NEW.i;
   UPDATE steps SET ending = iif(found IS NULL, 'stale', '1') WHERE i = NEW.i;
 END;

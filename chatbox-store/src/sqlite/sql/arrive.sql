@@ -10,13 +10,14 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
 
   INSERT INTO arrivals (
     i, now, connection, rev, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
-    files, wake_at, cursor, worker, lease, first, body
+    files, wake_at, cursor, worker, lease, hand, first, body
   )
   SELECT
     key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'event_id', value ->> 'handle',
     value ->> 'chat_kind', value ->> 'chat_name', value ->> 'sender', value ->> 'author', value ->> 'body_kind',
     value ->> 'raw', value ->> 'about', value ->> 'late', value ->> 'grp', value ->> 'files',
-    clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'first',
+    clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'hand',
+    value ->> 'first',
     value ->> 'body'
   FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(NEW.batch);
 
@@ -49,14 +50,14 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     WHERE a.i = known.i)
   WHERE chat IS NULL AND dup IS NULL;
 
-  INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, focal, wake_at, lane, worker, lease)
+  INSERT INTO fresh (i, seq, prev, now, chat, mailbox, about, focal, hand, wake_at, lane, worker, lease)
   SELECT
     i, seq, coalesce(lag(seq) OVER (PARTITION BY chat ORDER BY seq), (SELECT head FROM chats WHERE id = chat)),
-    now, chat, mailbox, about, focal, wake_at, lane, worker, lease
+    now, chat, mailbox, about, focal, hand, wake_at, lane, worker, lease
   FROM (
     SELECT
       k.i, (SELECT coalesce(max(seq), 0) FROM log) + row_number() OVER (ORDER BY k.i) AS seq, a.now, k.chat, k.mailbox,
-      a.about, k.focal IS k.chat AS focal, a.wake_at, a.worker, a.lease,
+      a.about, k.focal IS k.chat AS focal, iif(k.door = 'push', a.hand, NULL) AS hand, a.wake_at, a.worker, a.lease,
       CASE WHEN a.wake_at IS NULL OR k.door <> 'run' THEN NULL
         WHEN k.scope = 'mailbox' THEN 'mailbox'
         WHEN k.scope = 'session' THEN 'session/' || k.session
@@ -89,6 +90,19 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     SELECT chat, mailbox, max(focal) AS focal, max(seq) AS seq, max(iif(wake_at IS NULL, NULL, seq)) AS waking
     FROM fresh WHERE wake_at IS NOT NULL OR focal GROUP BY chat, mailbox) AS f
   WHERE members.chat = f.chat AND members.reader = f.mailbox;
+
+  -- A mailbox that is pushed is handed the row, unless it does not want to hear of the chat.
+  INSERT INTO outbox (seq, part, owner, key, chat, class, expires, at, since, verb)
+  SELECT f.seq, 0, f.mailbox, 'chat/' || f.chat, f.chat, 'idempotent', f.now + f.hand, f.now, f.now,
+         iif(f.focal, '{"focal":true}', '{"focal":false}')
+  FROM fresh AS f JOIN members AS m ON m.chat = f.chat AND m.reader = f.mailbox AND NOT m.muted
+  WHERE f.hand IS NOT NULL ORDER BY f.i;
+  INSERT INTO lanes (kind, owner, key, wanted, due)
+  SELECT 'out', o.owner, o.key, max(o.id), f.now FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
+  WHERE f.hand IS NOT NULL GROUP BY o.owner, o.key
+  ON CONFLICT (kind, owner, key) DO UPDATE SET
+    due = iif(wanted > done, max(due, excluded.due), excluded.due),
+    wanted = excluded.wanted;
 
   -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
   -- of this batch up to this one ask for. The first offer that can have it has it.

@@ -17,6 +17,10 @@ CREATE TEMP TRIGGER switch AFTER INSERT ON steps WHEN NEW.kind = 'switch' BEGIN
   UPDATE members SET seen = max(seen, (SELECT head FROM chats WHERE id = members.chat))
   WHERE chat = NEW.step ->> 'to' AND reader = NEW.step ->> 'mailbox'
     AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = 'moved');
+  -- What was said in a chat that the mailbox now reads itself need not be announced any more.
+  UPDATE outbox SET state = 'superseded', since = NEW.now
+  WHERE owner = NEW.step ->> 'mailbox' AND key = 'chat/' || (NEW.step ->> 'to') AND state = 'queued'
+    AND verb = '{"focal":false}' AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = 'moved');
   UPDATE steps SET outcome = coalesce((
     SELECT json_object('outcome', 'done', 'done', 'switched', 'moved', json(iif(steps.ending = 'moved', 'true', 'false')),
       'focus', json_object('chat', r.focal, 'revision', r.focus_rev, 'recap',
@@ -32,6 +36,13 @@ CREATE TEMP TRIGGER mute AFTER INSERT ON steps WHEN NEW.kind = 'mute' BEGIN
   UPDATE members SET muted = NEW.step ->> 'muted'
   WHERE chat = NEW.step ->> 'chat' AND reader = NEW.step ->> 'mailbox'
     AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = '1');
+END;
+
+CREATE TEMP TRIGGER set_standing AFTER INSERT ON steps WHEN NEW.kind = 'set_standing' BEGIN
+  UPDATE steps SET ending = iif(
+    EXISTS (SELECT 1 FROM readers WHERE id = NEW.step ->> 'mailbox' AND kind = 'mailbox'), '1', 'stale')
+  WHERE i = NEW.i;
+  UPDATE readers SET status = NEW.step ->> 'standing', fails = 0 WHERE id = NEW.step ->> 'mailbox';
 END;
 
 CREATE TEMP TRIGGER settle_focus AFTER INSERT ON steps WHEN NEW.kind = 'settle_focus' BEGIN

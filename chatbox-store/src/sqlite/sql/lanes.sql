@@ -10,6 +10,7 @@ CREATE TEMP TRIGGER claim AFTER INSERT ON steps WHEN NEW.kind = 'claim' BEGIN
     SELECT rowid, due, owner, key FROM lanes
     WHERE kind = NEW.step ->> 'kind' AND state = 'busy' AND until < NEW.now AND due <= NEW.now)
   WHERE owner = coalesce(NEW.step ->> 'owner', owner)
+    AND (NEW.step ->> 'kind' <> 'out' OR NOT EXISTS (SELECT 1 FROM readers WHERE id = owner AND status = 'paused'))
   ORDER BY due, owner, key
   LIMIT (NEW.step ->> 'limit');
 

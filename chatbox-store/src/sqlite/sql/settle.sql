@@ -30,7 +30,24 @@ WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending NOT IN ('stale
   WHERE id = NEW.found;
   INSERT INTO losses (now, chat, of_, state, reason)
   SELECT NEW.now, chat, seq, state, reason FROM outbox
-  WHERE id = NEW.found AND state IN ('failed', 'unknown', 'expired');
+  WHERE id = NEW.found AND state IN ('failed', 'unknown', 'expired')
+    AND NOT EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner);
+END;
+
+-- What a hand-out that was decided means for its mailbox: how far it was handed over, and whether it goes on.
+CREATE TEMP TRIGGER settle_hand AFTER UPDATE OF ending ON steps
+WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending <> 'stale'
+  AND EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner) BEGIN
+  INSERT INTO members (chat, reader, handed)
+  SELECT chat, NEW.lane_owner, seq FROM outbox
+  WHERE id = NEW.found AND NEW.ending IN ('delivered', 'failed', 'unknown', 'expired')
+  ON CONFLICT (chat, reader) DO UPDATE SET handed = max(handed, excluded.handed);
+  UPDATE readers SET fails = CASE
+    WHEN NEW.ending = 'delivered' THEN 0
+    WHEN NEW.ending IN ('failed', 'unknown', 'expired') THEN fails + 1
+    ELSE fails END
+  WHERE id = NEW.lane_owner;
+  UPDATE readers SET status = 'paused' WHERE id = NEW.lane_owner AND fails >= NEW.step ->> 'pause_after';
 END;
 
 CREATE TEMP TRIGGER settle_over AFTER UPDATE OF left_over ON steps
@@ -43,6 +60,8 @@ WHEN NEW.kind = 'settle' AND NEW.left_over IS NOT NULL BEGIN
   WHERE rowid = NEW.held
     AND (NOT NEW.left_over OR NEW.ending IN ('retry', 'release') OR NEW.step ->> 'delivery' IS NULL);
   UPDATE steps SET outcome = json_object('outcome', 'done', 'done', 'settled', 'more', json(iif(
-    NEW.left_over AND NEW.ending NOT IN ('retry', 'release') AND NEW.step ->> 'delivery' IS NOT NULL, 'true', 'false')))
+    NEW.left_over AND NEW.ending NOT IN ('retry', 'release') AND NEW.step ->> 'delivery' IS NOT NULL, 'true', 'false')),
+    'paused', json(iif(
+      EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner AND status = 'paused'), 'true', 'false')))
   WHERE i = NEW.i;
 END;

@@ -121,8 +121,10 @@ async fn of_chat(store: &Arc<dyn Store>, chat: &Chat) -> Vec<(String, Value)> {
         ));
     }
     let out = LaneKey::out(&chat.connection, id);
-    let queued = store.queued(&out, 50).await.expect("a read");
-    seen.push((format!("queued {id}"), timeless(&queued)));
+    for lane in [out, LaneKey::hand(&chat.mailbox, id)] {
+        let queued = store.queued(&lane, 50).await.expect("a read");
+        seen.push((format!("queued {lane:?}"), timeless(&queued)));
+    }
     for scope in [LaneScope::Chat, LaneScope::Session, LaneScope::Mailbox] {
         let lane = LaneKey::turn(&chat.mailbox, scope, id, chat.session);
         let pending = store.pending(&lane).await.expect("a read");

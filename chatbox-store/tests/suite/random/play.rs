@@ -10,7 +10,7 @@ use chatbox_core::event::{Content, Event, EventBody, Media};
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq};
 use chatbox_core::store::{
     Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep, Offer,
-    Renew, SecretBox, Settled, Skip, Step, Switch, Token, TurnEnd, Wake,
+    Renew, SecretBox, Settled, Skip, Standing, Step, Switch, Token, TurnEnd, Wake,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -39,13 +39,13 @@ impl Play {
         }
     }
 
-    /// Three mailboxes, one of which is pulled; four connections.
+    /// Three mailboxes, one of which is pushed; four connections.
     pub(super) fn set_up(&mut self) -> Vec<Step> {
         let (one, two) = (self.scope(), self.scope());
         let admins = [
             put_mailbox("m", Door::Run, one),
             put_mailbox("n", Door::Run, two),
-            put_mailbox("p", Door::Pull, LaneScope::Chat),
+            put_mailbox("p", Door::Push, LaneScope::Chat),
             add_connection("c0", "m", "alpha", "us"),
             add_connection("c1", "m", "beta", "us"),
             add_connection("c2", "n", "alpha", "others"),
@@ -143,6 +143,7 @@ impl Play {
             wake,
             cursor: self.coin(70).then_some(cursor),
             offer: self.coin(40).then(|| self.offer()),
+            hand_ms: self.coin(80).then_some(LONG),
         })
     }
 
@@ -183,6 +184,7 @@ impl Play {
         let kind = self.pick(&[LaneKind::Turn, LaneKind::Out]);
         let owner = match kind {
             LaneKind::Turn => self.pick(&MAILBOXES),
+            LaneKind::Out if self.coin(30) => "p",
             LaneKind::Out => self.pick(&CONNECTIONS),
         };
         Step::Claim(Claim {
@@ -289,7 +291,12 @@ impl Play {
             let any = DeliveryId(self.dice.random_range(1..40));
             let id = next.filter(|_| self.coin(90)).unwrap_or(any);
             let delivery = self.coin(95).then_some(id);
-            settle(&held, delivery, self.settled())
+            let pause_after = self.coin(30).then(|| self.dice.random_range(0..4));
+            let mut step = settle(&held, delivery, self.settled());
+            if let Step::Settle(settle) = &mut step {
+                settle.pause_after = pause_after;
+            }
+            step
         });
         steps.collect()
     }
@@ -361,8 +368,12 @@ impl Play {
         let delivery = DeliveryId(self.dice.random_range(1..40));
         match self.dice.random_range(0..24) {
             0 => put_mailbox(self.pick(&MAILBOXES), Door::Run, self.scope()),
-            1 => put_mailbox("p", self.pick(&[Door::Run, Door::Pull]), LaneScope::Chat),
-            2..4 => {
+            1..3 => put_mailbox(
+                "p",
+                self.pick(&[Door::Run, Door::Push, Door::Pull]),
+                LaneScope::Chat,
+            ),
+            3 => {
                 let mailbox = self.pick(&MAILBOXES);
                 let platform = self.pick(&["alpha", "beta"]);
                 add_connection(connection.as_str(), mailbox, platform, self.ident())
@@ -390,7 +401,7 @@ impl Play {
             16 => Admin::RemoveToken {
                 prefix: self.pick(&["t0", "t1"]).to_owned(),
             },
-            17..20 => Admin::PutState {
+            17..19 => Admin::PutState {
                 connection,
                 key: "k".to_owned(),
                 rev: self.dice.random_range(0..3),
@@ -399,13 +410,17 @@ impl Play {
                     sealed: self.text(),
                 },
             },
-            20 => Admin::SetPolicy {
+            19 => Admin::SetPolicy {
                 connection,
                 rev: 9,
                 policy: chatbox_core::admit::Policy::default(),
             },
             21 => Admin::SettleFocus {
                 mailbox: self.pick(&MAILBOXES).into(),
+            },
+            20 => Admin::SetStanding {
+                mailbox: self.pick(&MAILBOXES).into(),
+                standing: self.pick(&[Standing::Active, Standing::Active, Standing::Paused]),
             },
             22 => Admin::Mute {
                 mailbox: self.pick(&MAILBOXES).into(),

@@ -1,0 +1,222 @@
+//! What is handed to a mailbox's own endpoint.
+
+use super::house::{
+    House, LONG, accept, add_connection, delivered, is_stale, message, put_mailbox, quiet, step,
+};
+use chatbox_core::id::{ChatId, DeliveryId, MailboxId, Seq};
+use chatbox_core::store::{
+    Accept, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, LaneKey, LaneKind,
+    LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing, Step, Store, Switch,
+};
+use std::sync::Arc;
+
+async fn pushed(store: Arc<dyn Store>) -> House {
+    let house = House { store };
+    house
+        .admin(put_mailbox("m", Door::Push, LaneScope::Chat))
+        .await;
+    house.admin(add_connection("c", "m", "alpha", "us")).await;
+    house
+}
+
+async fn mailbox(house: &House) -> Mailbox {
+    let found = house.store.mailbox(&"m".into()).await.expect("a read");
+    found.expect("the mailbox")
+}
+
+async fn queued(house: &House, chat: ChatId) -> Vec<Delivery> {
+    let lane = LaneKey::hand(&"m".into(), chat);
+    house.store.queued(&lane, 50).await.expect("a read")
+}
+
+async fn settle(
+    house: &House,
+    held: &Claimed,
+    id: DeliveryId,
+    to: Settled,
+    pause_after: Option<u32>,
+) -> (bool, bool) {
+    let settle = Step::Settle(Box::new(Settle {
+        lane: held.lane.clone(),
+        fence: held.fence,
+        delivery: Some(id),
+        to,
+        pause_after,
+    }));
+    match house.one(settle).await {
+        Outcome::Done(Done::Settled { more, paused }) => (more, paused),
+        other => panic!("not settled: {other:?}"),
+    }
+}
+
+fn failed() -> Settled {
+    Settled::Failed {
+        reason: "410".to_owned(),
+    }
+}
+
+async fn stand(house: &House, standing: Standing) {
+    let mailbox = MailboxId::from("m");
+    house.admin(Admin::SetStanding { mailbox, standing }).await;
+}
+
+async fn switch(house: &House, to: Option<ChatId>) {
+    let mailbox = MailboxId::from("m");
+    house.one(Step::Switch(Switch { mailbox, to })).await;
+}
+
+pub(crate) async fn every_message_is_handed_in_order(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let here = house.hear(message("e1", "d1", "one")).await;
+    switch(&house, Some(here.chat)).await;
+    let unheard = Accept {
+        hand_ms: None,
+        ..accept("c", message("e2", "d1", "old"))
+    };
+    let batch = vec![
+        step(quiet("c", message("e3", "d1", "focal"))),
+        step(unheard),
+        step(accept("c", message("e4", "g1", "a notice"))),
+        step(accept("c", message("e4", "g1", "again"))),
+    ];
+    house.all(batch).await;
+    let rows = queued(&house, here.chat).await;
+    let focal: Vec<_> = rows.iter().map(|it| it.parcel.clone()).collect();
+    // The first was superseded by the switch that read it.
+    assert_eq!(focal, [Parcel::Hand { focal: true }]);
+    let group = house.store.chats(&"m".into(), 1).await.expect("a read")[0].id;
+    let rows = queued(&house, group).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].parcel, Parcel::Hand { focal: false });
+    assert!(house.claim(LaneKind::Turn).await.is_empty(), "no turns");
+    let lanes = house.claim(LaneKind::Out).await;
+    assert_eq!(lanes.len(), 2, "each chat by itself: {lanes:?}");
+}
+
+pub(crate) async fn a_hand_out_that_ended_hands_over(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let first = house.hear(message("e1", "d1", "one")).await;
+    let second = house.hear(message("e2", "d1", "two")).await;
+    let held = house.claim_out().await;
+    let rows = queued(&house, first.chat).await;
+    let retry = Settled::Custody;
+    settle(&house, &held, rows[0].id, retry, None).await;
+    assert_eq!(house.handed(first.chat).await, Seq::ZERO);
+    settle(&house, &held, rows[0].id, delivered("x"), None).await;
+    assert_eq!(house.handed(first.chat).await, first.seq);
+    let (more, paused) = settle(&house, &held, rows[1].id, failed(), Some(5)).await;
+    assert!(!more && !paused);
+    assert_eq!(house.handed(first.chat).await, second.seq);
+    assert_eq!(mailbox(&house).await.fails, 1);
+    let head = house.store.chat(first.chat).await.expect("a read");
+    let head = head.expect("the chat").head;
+    assert_eq!(head, second.seq, "the chat is not told of hand-outs");
+}
+
+pub(crate) async fn too_many_failures_in_a_row_pause(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let mut chat = ChatId(0);
+    for n in 0..4 {
+        chat = house.hear(message(&format!("e{n}"), "d1", "hi")).await.chat;
+    }
+    let held = house.claim_out().await;
+    let rows = queued(&house, chat).await;
+    assert!(!settle(&house, &held, rows[0].id, failed(), Some(2)).await.1);
+    assert!(
+        !settle(&house, &held, rows[1].id, delivered("x"), Some(2))
+            .await
+            .1
+    );
+    assert!(!settle(&house, &held, rows[2].id, failed(), Some(2)).await.1);
+    let again = Settled::Retry {
+        after_ms: 0,
+        reason: "gone".to_owned(),
+    };
+    let (_, paused) = settle(&house, &held, rows[3].id, again, Some(0)).await;
+    assert!(paused, "0 pauses whatever became of it");
+    assert_eq!(mailbox(&house).await.standing, Standing::Paused);
+
+    // What waits goes on waiting, and what comes waits behind it.
+    assert!(house.claim(LaneKind::Out).await.is_empty());
+    let due = house.store.next_due(LaneKind::Out).await.expect("a read");
+    assert_eq!(due, None);
+    house.hear(message("e9", "d1", "later")).await;
+    assert!(house.claim(LaneKind::Out).await.is_empty());
+    stand(&house, Standing::Active).await;
+    assert_eq!(mailbox(&house).await.fails, 0);
+    let held = house.claim_out().await;
+    let waiting = queued(&house, chat).await;
+    assert_eq!(waiting[0].id, rows[3].id, "in order");
+    assert_eq!((waiting.len(), held.lane.owner.as_str()), (2, "m"));
+    let nobody = Admin::SetStanding {
+        mailbox: "nobody".into(),
+        standing: Standing::Active,
+    };
+    assert!(is_stale(&house.admin(nobody).await));
+}
+
+pub(crate) async fn a_muted_chat_is_kept_and_not_handed(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let first = house.hear(message("e1", "d1", "one")).await;
+    for muted in [true, false] {
+        let mailbox = MailboxId::from("m");
+        let chat = first.chat;
+        house
+            .admin(Admin::Mute {
+                mailbox,
+                chat,
+                muted,
+            })
+            .await;
+        house.hear(message(&format!("{muted}"), "d1", "more")).await;
+    }
+    assert_eq!(queued(&house, first.chat).await.len(), 2);
+    let all = house.store.overview(&"m".into(), 5).await.expect("a read");
+    assert_eq!(all[0].unread, 3, "muted messages are unread all the same");
+}
+
+pub(crate) async fn what_is_not_pushed_any_more_is_superseded(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let first = house.hear(message("e1", "d1", "one")).await;
+    let held = house.claim_out().await;
+    let id = queued(&house, first.chat).await[0].id;
+    house
+        .admin(put_mailbox("m", Door::Pull, LaneScope::Chat))
+        .await;
+    let late = Step::Settle(Box::new(Settle {
+        lane: held.lane.clone(),
+        fence: held.fence,
+        delivery: Some(id),
+        to: delivered("x"),
+        pause_after: None,
+    }));
+    assert!(matches!(house.one(late).await, Outcome::Fenced));
+    let superseded = DeliveryFilter {
+        states: vec![DeliveryState::Superseded],
+        limit: 5,
+    };
+    let ended = house.store.deliveries(&superseded).await.expect("a read");
+    assert_eq!(ended[0].id, id);
+    house.hear(message("e2", "d1", "two")).await;
+    assert!(house.claim(LaneKind::Out).await.is_empty());
+}
+
+pub(crate) async fn a_hand_out_that_failed_can_be_sent_again(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let first = house.hear(message("e1", "d1", "one")).await;
+    let held = house.claim_out().await;
+    let id = queued(&house, first.chat).await[0].id;
+    settle(&house, &held, id, failed(), None).await;
+    let retry = |ttl_ms| Admin::RetryDelivery {
+        delivery: id,
+        ttl_ms,
+    };
+    house.admin(retry(LONG)).await;
+    assert_eq!(queued(&house, first.chat).await[0].id, id, "the same id");
+    let held = house.claim_out().await;
+    settle(&house, &held, id, failed(), None).await;
+    house
+        .admin(put_mailbox("m", Door::Pull, LaneScope::Chat))
+        .await;
+    assert!(is_stale(&house.admin(retry(LONG)).await), "to nobody");
+}
