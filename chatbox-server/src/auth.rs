@@ -1,12 +1,17 @@
-//! Who may come in: the operator by a token in a file, the owner by a one-time code, a connector by its own token.
+//! Who may come in: the operator by a token in a file, integrators by tokens of the API, the owner by a one-time code, a
+//! connector by its own token.
 
 use chatbox_core::admit::hash;
 use chatbox_core::id::{ExternalId, Millis, code, fresh};
 use chatbox_core::secret::Secret;
-use chatbox_core::store::{Admin, Store, StoreError, Token};
+use chatbox_core::store::{Admin, Step, Store, StoreError, Token};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use utoipa::ToSchema;
 
 /// How long a login code works.
 pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -20,6 +25,71 @@ const TICKET_LIFE: Duration = Duration::from_secs(30);
 const TICKETS: usize = 10_000;
 /// The one person a fresh server knows.
 pub const OWNER: &str = "owner";
+/// How tokens of the API begin.
+const API: &str = "cbx";
+/// The findable part of the owner's key: there is one.
+const OWNERS_KEY: &str = "cbx_owner";
+
+/// What a token of the API may do; each also what those before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Look at everything.
+    Read,
+    /// Act: send again, forget, ask a platform.
+    Write,
+    /// Decide: connections, who may talk, tokens.
+    Admin,
+}
+
+impl Scope {
+    /// The names, as rows and documents have them.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The highest of a token's row, which alone says it.
+    pub fn of(token: &Token) -> Option<Self> {
+        let highest = [Self::Admin, Self::Write, Self::Read].into_iter();
+        let mut highest =
+            highest.filter(|scope| token.scopes.iter().any(|it| it == scope.as_str()));
+        highest.next()
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a token is worth at the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Nobody issued it, or not for the API.
+    Nobody,
+    /// It was taken back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// It is valid.
+    Has(Scope),
+}
+
+/// A token as made.
+#[derive(Debug)]
+pub struct Made {
+    /// Its findable part.
+    pub prefix: String,
+    /// The whole, which is kept nowhere.
+    pub whole: Secret,
+}
 
 /// Codes and tickets, which live in memory, and tokens, which live as hashes in the store.
 #[derive(Debug)]
@@ -97,7 +167,8 @@ impl Auth {
         scope: &str,
         life: Option<Duration>,
     ) -> Result<Secret, StoreError> {
-        self.replace(fresh(prefix), principal, scope, life).await
+        let made = self.make(fresh(prefix), principal, scope, life).await?;
+        Ok(made.whole)
     }
 
     /// As [`Auth::issue`], with a findable part that is known beforehand: a token that has it is valid no longer.
@@ -111,18 +182,115 @@ impl Auth {
         scope: &str,
         life: Option<Duration>,
     ) -> Result<Secret, StoreError> {
+        let made = self.make(prefix, principal, scope, life).await?;
+        Ok(made.whole)
+    }
+
+    async fn make(
+        &self,
+        prefix: String,
+        principal: &str,
+        scope: &str,
+        life: Option<Duration>,
+    ) -> Result<Made, StoreError> {
         let whole = format!("{prefix}.{}", code(32));
+        let after = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
         let token = Token {
-            prefix,
+            prefix: prefix.clone(),
             hash: hash(&whole),
             principal: principal.to_owned(),
             scopes: vec![scope.to_owned()],
-            until: life
-                .map(|life| Millis(now().0 + i64::try_from(life.as_millis()).unwrap_or(i64::MAX))),
+            until: life.map(|life| Millis(now().0.saturating_add(after(life)))),
         };
-        let put = chatbox_core::store::Step::Admin(Box::new(Admin::PutToken(token)));
-        self.store.commit(vec![put]).await?;
-        Ok(Secret::new(whole))
+        self.put(token).await?;
+        let whole = Secret::new(whole);
+        Ok(Made { prefix, whole })
+    }
+
+    async fn put(&self, token: Token) -> Result<(), StoreError> {
+        let put = Step::Admin(Box::new(Admin::PutToken(token)));
+        self.store.commit(vec![put]).await.map(drop)
+    }
+
+    /// A token's row, if this is that token.
+    async fn found(&self, whole: &Secret) -> Result<Option<Token>, StoreError> {
+        let Some((prefix, _)) = whole.expose().split_once('.') else {
+            return Ok(None);
+        };
+        let token = self.store.token(prefix).await?;
+        let fits = |token: &Token| Secret::new(hash(whole.expose())) == Secret::new(&*token.hash);
+        Ok(token.filter(fits))
+    }
+
+    /// What this token is worth at the API. The row is read anew for every request, so that what is taken back is
+    /// refused at once.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn pass(&self, whole: &Secret) -> Result<Pass, StoreError> {
+        if self.is_operator(whole) {
+            return Ok(Pass::Has(Scope::Admin));
+        }
+        let token = self.found(whole).await?;
+        let Some(token) = token.filter(|token| is_api(&token.prefix)) else {
+            return Ok(Pass::Nobody);
+        };
+        Ok(match Scope::of(&token) {
+            None => Pass::Revoked,
+            Some(_) if token.until.is_some_and(|until| until <= now()) => Pass::Expired,
+            Some(scope) => Pass::Has(scope),
+        })
+    }
+
+    /// The owner's key to the API; `None` where it was made before.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn bootstrap(&self) -> Result<Option<Made>, StoreError> {
+        if self.store.token(OWNERS_KEY).await?.is_some() {
+            return Ok(None);
+        }
+        let scope = Scope::Admin.as_str();
+        let made = self.make(OWNERS_KEY.to_owned(), OWNER, scope, None).await;
+        made.map(Some)
+    }
+
+    /// A token of the API.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn create(
+        &self,
+        name: &str,
+        scope: Scope,
+        life: Option<Duration>,
+    ) -> Result<Made, StoreError> {
+        self.make(fresh(API), name, scope.as_str(), life).await
+    }
+
+    /// Every token of the API.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let mut tokens = self.store.tokens(&format!("{API}_")).await?;
+        tokens.sort_by(|a, b| a.principal.cmp(&b.principal));
+        Ok(tokens)
+    }
+
+    /// Takes a token of the API back: its row stays, and allows nothing. Says whether there was one.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn revoke(&self, prefix: &str) -> Result<bool, StoreError> {
+        let token = self.store.token(prefix).await?;
+        let Some(mut token) = token.filter(|token| is_api(&token.prefix)) else {
+            return Ok(false);
+        };
+        token.scopes.clear();
+        token.until = Some(now());
+        self.put(token).await?;
+        Ok(true)
     }
 
     /// Whose token this is, if it is valid and allows `scope`.
@@ -134,16 +302,11 @@ impl Auth {
         whole: &Secret,
         scope: &str,
     ) -> Result<Option<String>, StoreError> {
-        let Some((prefix, _)) = whole.expose().split_once('.') else {
-            return Ok(None);
-        };
-        let Some(token) = self.store.token(prefix).await? else {
-            return Ok(None);
-        };
-        let fits = Secret::new(hash(whole.expose())) == Secret::new(token.hash);
-        let lives = token.until.is_none_or(|until| until > now());
-        let allowed = token.scopes.iter().any(|allowed| allowed == scope);
-        Ok((fits && lives && allowed).then_some(token.principal))
+        let lives = |token: &Token| token.until.is_none_or(|until| until > now());
+        let allows = |token: &Token| token.scopes.iter().any(|allowed| allowed == scope);
+        let token = self.found(whole).await?;
+        let token = token.filter(|token| lives(token) && allows(token));
+        Ok(token.map(|token| token.principal))
     }
 
     /// A one-use ticket for a socket.
@@ -164,6 +327,12 @@ impl Auth {
         let (visitor, until) = locked(&self.tickets).remove(ticket)?;
         (until > Instant::now()).then_some(visitor)
     }
+}
+
+fn is_api(prefix: &str) -> bool {
+    prefix
+        .strip_prefix(API)
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 fn now() -> Millis {

@@ -234,6 +234,9 @@ fn refusal(status: StatusCode, answer: &[u8]) -> Failure {
         _ => Exit::Usage,
     };
     match serde_json::from_slice::<Refusal>(answer) {
+        Ok(refusal) if refusal.code == "already_bootstrapped" => {
+            Failure::new(&refusal.code, refusal.detail, refusal.hint).exit(Exit::Before)
+        }
         Ok(refusal) => Failure::new(&refusal.code, refusal.detail, refusal.hint).exit(exit),
         Err(_) => {
             let what = format!("the server answered {status}");

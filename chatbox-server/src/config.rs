@@ -2,6 +2,7 @@
 
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
+use crate::http::Limits;
 use crate::paths::me;
 use chatbox_backends::BackendSettings;
 use serde::Deserialize;
@@ -28,6 +29,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Says that a proxy in front asks for TLS and is the only one that can reach `listen`.
     pub behind_proxy: bool,
+    /// What connections may take.
+    pub limits: Limits,
     /// What answers.
     pub backend: BackendSettings,
     /// Settings of each channel, by its name.

@@ -4,9 +4,10 @@ use crate::app::App;
 use chatbox_core::connector::LinkState;
 use chatbox_core::store::{DeliveryFilter, DeliveryState};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Everything found.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// Whether nothing needs mending.
     pub ok: bool,
@@ -15,7 +16,7 @@ pub struct Report {
 }
 
 /// One thing found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// A stable short name.
     pub id: String,
@@ -28,7 +29,7 @@ pub struct Finding {
 }
 
 /// How grave a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Messages do not flow.

@@ -34,6 +34,8 @@ pub enum Exit {
     NoServer = 6,
     /// 7: not allowed.
     Rights = 7,
+    /// 8: it was done before, and is done once.
+    Before = 8,
 }
 
 impl Failure {

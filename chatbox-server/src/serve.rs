@@ -11,7 +11,6 @@ use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private
 use crate::tidings::{Telling, Tidings};
 use crate::vault;
 use axum::Router;
-use axum::serve::ListenerExt;
 use chatbox_core::id::code;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Store;
@@ -111,14 +110,8 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
     write_private(&start.data.serve_json(), &own)?;
     let _held = hold(&start.data.serve_json())?;
     let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(
-        axum::serve(
-            listener.tap_io(|stream| drop(stream.set_nodelay(true))),
-            opened.router,
-        )
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .into_future(),
-    );
+    let limits = start.config.limits.clone();
+    let serving = tokio::spawn(http::listen(listener, opened.router, limits, stop.clone()));
     // Whoever reads the lines below may signal at once.
     let signals = Signals::listen();
     let signals = signals.map_err(|error| Failure::io("cannot listen for signals", &error))?;

@@ -320,6 +320,171 @@ fn bad_posts_are_refused_store_nothing_and_the_next_good_one_works() {
     nothing_wrong(&faults);
 }
 
+// ---- Requests to the API -----------------------------------------------------------------------
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpCase {
+    name: String,
+    #[serde(rename = "row")]
+    _row: String,
+    method: Option<String>,
+    path: Option<String>,
+    token: Option<String>,
+    content_type: Option<String>,
+    #[serde(default)]
+    headers: Vec<String>,
+    many: Option<usize>,
+    raw: Option<String>,
+    body: Option<String>,
+    bytes: Option<String>,
+    #[serde(default)]
+    chunked: bool,
+    fill: Option<usize>,
+    deep: Option<usize>,
+    items: Option<usize>,
+    status: u16,
+    code: Option<String>,
+    says: Option<String>,
+}
+
+/// What the words in braces stand for.
+struct Known<'a> {
+    host: &'a str,
+    operator: &'a str,
+    feed: &'a program::Feed,
+    read: &'a str,
+    revoked: &'a str,
+}
+
+impl HttpCase {
+    fn filled(&self, text: &str) -> String {
+        let deep = self.deep.unwrap_or(0);
+        text.replace("FILL", &"x".repeat(self.fill.unwrap_or(0)))
+            .replace("ITEMS", &vec!["1"; self.items.unwrap_or(0)].join(","))
+            .replace("DEEP", &format!("{}{}", "[".repeat(deep), "]".repeat(deep)))
+    }
+
+    fn request(&self, known: &Known<'_>) -> Vec<u8> {
+        if let Some(raw) = &self.raw {
+            let raw = self.filled(raw).replace("{host}", known.host);
+            return raw.replace("{operator}", known.operator).into_bytes();
+        }
+        let path = self.path.as_deref().expect("a path, or all of it");
+        let path = self.filled(&path.replace("{feed}", &known.feed.id));
+        let method = self.method.as_deref().unwrap_or("GET");
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            known.host
+        );
+        let token = match self.token.as_deref() {
+            None => Some(known.operator),
+            Some("none") => None,
+            Some("feed") => Some(known.feed.token.as_str()),
+            Some("read") => Some(known.read),
+            Some("revoked") => Some(known.revoked),
+            other => other,
+        };
+        let mut add = |line: &str| head.push_str(&format!("{line}\r\n"));
+        if let Some(token) = token {
+            add(&format!("Authorization: Bearer {token}"));
+        }
+        for header in &self.headers {
+            add(&self.filled(header));
+        }
+        for nth in 0..self.many.unwrap_or(0) {
+            add(&format!("X-{nth}: x"));
+        }
+        let text = self.body.as_ref().map(|body| self.filled(body));
+        let body = text
+            .map(String::into_bytes)
+            .or_else(|| Some(bytes(self.bytes.as_ref()?)));
+        let Some(body) = body else {
+            add("");
+            return head.into_bytes();
+        };
+        match self.content_type.as_deref() {
+            None => add("Content-Type: application/json"),
+            Some("none") => {}
+            Some(kind) => add(&format!("Content-Type: {kind}")),
+        }
+        if !self.chunked {
+            add(&format!("Content-Length: {}\r\n", body.len()));
+            return [head.into_bytes(), body].concat();
+        }
+        add("Transfer-Encoding: chunked\r\n");
+        let pieces = body.chunks(1000).map(|piece| {
+            let size = format!("{:x}\r\n", piece.len());
+            [size.as_bytes(), piece, b"\r\n"].concat()
+        });
+        let pieces: Vec<u8> = pieces.flatten().collect();
+        [head.into_bytes(), pieces, b"0\r\n\r\n".to_vec()].concat()
+    }
+}
+
+#[test]
+fn bad_requests_are_refused_change_nothing_and_the_next_good_one_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(folder.path(), "[backend]\nkind = \"none\"\n");
+    let (feed, operator) = (running.add_feed("alpha"), running.operator());
+    let read = running.add_token("looks", "read").1;
+    let (id, revoked) = running.add_token("gone", "admin");
+    let gone = running.ask("DELETE", &format!("/v1/tokens/{id}"), &operator);
+    assert_eq!(gone.status(), 204);
+    let known = Known {
+        host: running.address(),
+        operator: &operator,
+        feed: &feed,
+        read: &read,
+        revoked: &revoked,
+    };
+    let all = || {
+        let of = |path| running.ask("GET", path, &operator).body().to_owned();
+        of("/v1/connections") + &of("/v1/deliveries") + &of("/v1/tokens")
+    };
+    let before = all();
+    assert!(before.contains(&feed.id), "{before}");
+    let mut faults = Vec::new();
+    for case in cases::<HttpCase>("http.toml") {
+        let whole = running.exchange(&case.request(&known));
+        // A second answer would be to what was hidden behind the first request.
+        let answers = whole.matches("HTTP/1.1 ").count();
+        let answer = program::Answer::new(whole);
+        let told: Value = serde_json::from_str(answer.body()).unwrap_or_default();
+        let mut wrong = |what: &str| {
+            let (status, body) = (answer.status(), answer.body());
+            faults.push(format!("{}: {what}: {status} {body}", case.name));
+        };
+        if answer.status() != case.status || answers != 1 {
+            wrong("another answer");
+        }
+        if let Some(code) = &case.code {
+            let is_problem = answer.header("content-type") == Some("application/problem+json");
+            if told["code"] != code.as_str() || !is_problem || !told["hint"].is_string() {
+                wrong("not that problem with a hint");
+            }
+        }
+        let detail = told["detail"].as_str().unwrap_or_default();
+        if case
+            .says
+            .as_ref()
+            .is_some_and(|says| !detail.contains(says))
+        {
+            wrong("it does not say that");
+        }
+        if answer.status() == 405 && answer.header("allow").is_none() {
+            wrong("it does not say what is allowed");
+        }
+        if answer.status() == 401 && answer.header("www-authenticate").is_none() {
+            wrong("it does not say how to log in");
+        }
+        if all() != before {
+            wrong("something was changed");
+        }
+    }
+    nothing_wrong(&faults);
+}
+
 // ---- The index ---------------------------------------------------------------------------------
 
 #[derive(Deserialize)]
@@ -346,7 +511,7 @@ fn every_row_has_a_case_or_a_test_or_says_what_it_waits_for() {
     }
     let index: Index = toml::from_str(&corpus("INDEX.toml")).expect("the index is readable");
     let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in ["config.toml", "cli.toml", "inbound.toml"] {
+    for file in ["config.toml", "cli.toml", "inbound.toml", "http.toml"] {
         for case in cases::<Named>(file) {
             known
                 .entry(case.row)
@@ -374,7 +539,7 @@ fn every_row_has_a_case_or_a_test_or_says_what_it_waits_for() {
             (None, _) => {}
         }
     }
-    let wanted = [("C", 49), ("F", 43), ("L", 43), ("W", 45)];
+    let wanted = [("C", 49), ("F", 43), ("H", 50), ("L", 43), ("W", 45)];
     let wanted = wanted
         .iter()
         .flat_map(|(letter, most)| (1..=*most).map(move |nth| format!("{letter}{nth:02}")));

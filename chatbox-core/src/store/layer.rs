@@ -130,6 +130,10 @@ impl<L: Layer> Store for L {
         self.beneath().token(prefix).await
     }
 
+    async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
+        self.beneath().tokens(start).await
+    }
+
     async fn state(
         &self,
         connection: &ConnectionId,

@@ -134,6 +134,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// A stored credential by its findable prefix.
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError>;
 
+    /// Stored credentials whose findable prefix starts like this, in its order.
+    async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError>;
+
     /// A value of an adapter's own memory.
     async fn state(
         &self,

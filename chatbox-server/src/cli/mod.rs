@@ -4,6 +4,7 @@ mod channels;
 mod deliveries;
 mod mailboxes;
 mod show;
+mod tokens;
 
 use crate::client::Client;
 use crate::config::{Config, log_level};
@@ -63,6 +64,11 @@ enum Command {
     Serve,
     /// Print a fresh link to log in with, for ten minutes
     LoginLink,
+    /// Make the owner's key to the API, once
+    Bootstrap(tokens::Bootstrap),
+    /// Let programs use the API
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
     /// Connect chat platforms
     #[command(subcommand)]
     Channels(channels::Channels),
@@ -146,7 +152,9 @@ fn secret_in(arguments: &[OsString]) -> Option<Failure> {
                 && id.bytes().all(|b| b.is_ascii_digit())
                 && rest.len() >= 30
         });
+        let own = value.starts_with("cbx_") && value.contains('.');
         telegram
+            || own
             || ["xoxb-", "xapp-", "xoxp-", "sk-"]
                 .iter()
                 .any(|start| value.starts_with(start))
@@ -203,6 +211,8 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Mailboxes(command) => mailboxes::run(client, command, json).await,
         Command::Trace { message_id } => deliveries::trace(client, &message_id, json).await,
         Command::LoginLink => login_link(client, json).await,
+        Command::Bootstrap(command) => tokens::bootstrap(client, command, json).await,
+        Command::Tokens(command) => tokens::run(client, command, json).await,
         Command::Doctor => doctor(client, json).await,
         Command::Serve | Command::Config(_) => Ok(()),
     }

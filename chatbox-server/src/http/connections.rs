@@ -1,9 +1,10 @@
 //! Connections and who may talk on them.
 
 use super::Problem;
+use super::ask::Id;
+use super::body::Json;
 use crate::app::App;
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::Health;
 use chatbox_core::id::{ConnectionId, Platform};
@@ -11,9 +12,10 @@ use chatbox_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// A list, as every list of this server is answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next_cursor: Option<String>,
@@ -28,18 +30,30 @@ impl<T> From<Vec<T>> for List<T> {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A connection and how it stands.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ConnectionView {
+    #[schema(value_type = String)]
     id: ConnectionId,
+    #[schema(value_type = String)]
     platform: Platform,
     account: String,
     owner: Option<String>,
     allowed: usize,
     open_to_everyone: bool,
+    #[schema(value_type = Option<Object>)]
     health: Option<Health>,
 }
 
 /// Every connection and how it stands.
+#[utoipa::path(
+    get,
+    path = "/v1/connections",
+    operation_id = "listConnections",
+    tag = "connections",
+    security(("token" = ["read"])),
+    responses((status = 200, description = "Every connection", body = List<ConnectionView>)),
+)]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
 ) -> Result<Json<List<ConnectionView>>, Problem> {
@@ -61,22 +75,26 @@ pub(crate) async fn list(
 }
 
 /// What to add.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewConnection {
+    #[schema(value_type = String)]
     platform: Platform,
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
     secrets: BTreeMap<String, Secret>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
 }
 
 /// A connection as added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AddedView {
+    #[schema(value_type = String)]
     pub(crate) id: ConnectionId,
+    #[schema(value_type = String)]
     pub(crate) platform: Platform,
     pub(crate) account: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +110,15 @@ pub struct AddedView {
 }
 
 /// Verifies, saves and starts a connection.
+#[utoipa::path(
+    post,
+    path = "/v1/connections",
+    operation_id = "addConnection",
+    tag = "connections",
+    security(("token" = ["admin"])),
+    request_body = NewConnection,
+    responses((status = 201, description = "It was verified, is saved and runs", body = AddedView)),
+)]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     Json(new): Json<NewConnection>,
@@ -107,15 +134,22 @@ pub(crate) async fn add(
 }
 
 /// Archives a connection.
-pub(crate) async fn remove(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+#[utoipa::path(
+    delete,
+    path = "/v1/connections/{id}",
+    operation_id = "removeConnection",
+    tag = "connections",
+    security(("token" = ["admin"])),
+    params(("id" = String, Path, description = "The connection")),
+    responses((status = 204, description = "It is archived; its history stays")),
+)]
+pub(crate) async fn remove(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
     app.chatbox.remove(&ConnectionId::new(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Serialize)]
+/// Who a platform says we are.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Probed {
     account: String,
     name: String,
@@ -123,9 +157,18 @@ pub(crate) struct Probed {
 }
 
 /// Asks a connection's platform who we are, now.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/probe",
+    operation_id = "probeConnection",
+    tag = "connections",
+    security(("token" = ["write"])),
+    params(("id" = String, Path, description = "The connection")),
+    responses((status = 200, description = "Who the platform says we are", body = Probed)),
+)]
 pub(crate) async fn probe(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Probed>, Problem> {
     let identity = app.chatbox.probe(&ConnectionId::new(id)).await?;
     Ok(Json(Probed {
@@ -135,17 +178,29 @@ pub(crate) async fn probe(
     }))
 }
 
-#[derive(Debug, Serialize)]
+/// A stranger who wrote and waits.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestView {
     id: String,
+    #[schema(value_type = String)]
     connection: ConnectionId,
+    #[schema(value_type = String)]
     platform: Platform,
     from: String,
     name: Option<String>,
+    /// In milliseconds since 1970.
     until: i64,
 }
 
 /// Strangers who wrote and wait.
+#[utoipa::path(
+    get,
+    path = "/v1/pairing",
+    operation_id = "listPairingRequests",
+    tag = "connections",
+    security(("token" = ["read"])),
+    responses((status = 200, description = "Strangers who wrote and wait", body = List<RequestView>)),
+)]
 pub(crate) async fn requests(
     State(app): State<Arc<App>>,
 ) -> Result<Json<List<RequestView>>, Problem> {
@@ -172,9 +227,18 @@ pub(crate) async fn requests(
 }
 
 /// Lets one of them talk.
+#[utoipa::path(
+    post,
+    path = "/v1/pairing/{request}/approve",
+    operation_id = "approvePairing",
+    tag = "connections",
+    security(("token" = ["admin"])),
+    params(("request" = String, Path, description = "The request")),
+    responses((status = 204, description = "That person may talk")),
+)]
 pub(crate) async fn approve(
     State(app): State<Arc<App>>,
-    Path(request): Path<String>,
+    Id(request): Id,
 ) -> Result<StatusCode, Problem> {
     app.chatbox.approve(&request).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,10 +1,11 @@
 //! What was sent, what was not, and everything that is known of one message.
 
 use super::Problem;
+use super::ask::{Id, Query, limit};
+use super::body::Json;
 use super::connections::List;
 use crate::app::App;
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::{DeliveryId, Millis, Seq};
 use chatbox_core::store::{
@@ -12,23 +13,30 @@ use chatbox_core::store::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 /// The most that one answer lists.
 const MOST: u32 = 1000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
+    /// Only those in this state.
     #[serde(default)]
+    #[param(value_type = Option<String>)]
     state: Option<DeliveryState>,
     /// Those that came to a bad end, whatever it is called.
     #[serde(default)]
     dead: bool,
+    /// At most so many; 100 unless set.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+/// What was sent, or could not be.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryView {
     id: String,
     message_id: String,
@@ -36,6 +44,7 @@ pub(crate) struct DeliveryView {
     connection: String,
     chat: i64,
     verb: &'static str,
+    #[schema(value_type = String)]
     state: DeliveryState,
     attempts: u32,
     reason: Option<String>,
@@ -62,23 +71,25 @@ impl From<Delivery> for DeliveryView {
 }
 
 /// Deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries",
+    operation_id = "listDeliveries",
+    tag = "deliveries",
+    security(("token" = ["read"])),
+    params(Which),
+    responses((status = 200, description = "Deliveries, newest first", body = List<DeliveryView>)),
+)]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Query(which): Query<Which>,
 ) -> Result<Json<List<DeliveryView>>, Problem> {
-    let limit = which.limit.unwrap_or(100);
-    if limit == 0 || limit > MOST {
-        return Err(Problem::invalid(
-            "out_of_range",
-            format!("limit must be 1 to {MOST}"),
-        ));
-    }
     let filter = DeliveryFilter {
         states: match which.dead {
             true => DeliveryState::DEAD.to_vec(),
             false => which.state.into_iter().collect(),
         },
-        limit,
+        limit: limit(which.limit, MOST)?,
     };
     let rows = app.chatbox.store().deliveries(&filter).await?;
     Ok(Json(
@@ -90,30 +101,49 @@ pub(crate) async fn list(
 }
 
 /// Sends one once more.
-pub(crate) async fn retry(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+#[utoipa::path(
+    post,
+    path = "/v1/deliveries/{id}/retry",
+    operation_id = "retryDelivery",
+    tag = "deliveries",
+    security(("token" = ["write"])),
+    params(("id" = String, Path, description = "The delivery")),
+    responses((status = 202, description = "It will be sent once more")),
+)]
+pub(crate) async fn retry(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
     let id = number(&id, "dlv_").ok_or_else(|| Problem::not_found("delivery"))?;
     app.chatbox.retry(DeliveryId(id)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Purge {
+    /// One only.
     #[serde(default)]
     id: Option<String>,
+    /// Made before, in milliseconds since 1970.
     #[serde(default)]
     before: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// What was forgotten.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Purged {
     purged: u64,
 }
 
 /// Forgets those that failed, expired or are unknown.
+#[utoipa::path(
+    delete,
+    path = "/v1/deliveries",
+    operation_id = "purgeDeliveries",
+    tag = "deliveries",
+    security(("token" = ["write"])),
+    params(Purge),
+    responses((status = 200, description = "How many were forgotten", body = Purged)),
+)]
 pub(crate) async fn purge(
     State(app): State<Arc<App>>,
     Query(purge): Query<Purge>,
@@ -137,17 +167,45 @@ pub(crate) async fn purge(
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Everything that is known of a message.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Trace {
     message_id: String,
-    steps: Vec<TraceStep>,
+    steps: Vec<StepView>,
+}
+
+/// One thing that happened to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepView {
+    /// `accepted`, `turn`, `reply`, `queued`, `delivered` …
+    step: String,
+    /// When, in milliseconds since 1970, where a row says so.
+    at: Option<i64>,
+    /// For people.
+    detail: String,
+}
+
+impl From<TraceStep> for StepView {
+    fn from(row: TraceStep) -> Self {
+        Self {
+            step: row.step,
+            at: row.at.map(|at| at.0),
+            detail: row.detail,
+        }
+    }
 }
 
 /// Everything the rows say about one message.
-pub(crate) async fn trace(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-) -> Result<Json<Trace>, Problem> {
+#[utoipa::path(
+    get,
+    path = "/v1/messages/{id}/trace",
+    operation_id = "traceMessage",
+    tag = "messages",
+    security(("token" = ["read"])),
+    params(("id" = String, Path, description = "The message")),
+    responses((status = 200, description = "Everything that is known of it", body = Trace)),
+)]
+pub(crate) async fn trace(State(app): State<Arc<App>>, Id(id): Id) -> Result<Json<Trace>, Problem> {
     let seq = number(&id, "msg_").ok_or_else(|| Problem::not_found("message"))?;
     let steps = app.chatbox.store().trace(Seq(seq)).await?;
     if steps.is_empty() {
@@ -155,7 +213,7 @@ pub(crate) async fn trace(
     }
     Ok(Json(Trace {
         message_id: format!("msg_{seq}"),
-        steps,
+        steps: steps.into_iter().map(Into::into).collect(),
     }))
 }
 

@@ -1,13 +1,19 @@
 //! The outermost layer: which host names and pages may speak to this server at all. For every path and method.
 
 use super::problem::Problem;
+use super::words::in_words;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use url::Url;
+
+/// The longest address, in bytes.
+const ADDRESS: usize = 8 * 1024;
+/// The longest headers, all together, in bytes.
+const HEADERS: usize = 32 * 1024;
 
 /// Names by which this server may be called.
 #[derive(Debug, Clone, Default)]
@@ -69,19 +75,63 @@ fn is_loopback(host: &str) -> bool {
     )
 }
 
-/// Refuses foreign hosts and pages, and credentials in addresses, before anything else looks at the request.
+/// Refuses foreign hosts and pages, credentials in addresses and what is too long, before anything else looks at the
+/// request.
 pub(super) async fn check(
     State(names): State<Arc<Names>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match refuse(&names, &request) {
+    // A body in chunks may have come with a length too, which the parser took away: what a proxy then takes for the
+    // next request must find no connection.
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut response = match refuse(&names, &request) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
+    };
+    if chunked {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
+    response
 }
 
 fn refuse(names: &Names, request: &Request) -> Option<Problem> {
+    too_long(request)
+        .or_else(|| foreign(names, request))
+        .or_else(|| unreadable(request))
+}
+
+/// What no honest client sends is not looked at any closer.
+fn too_long(request: &Request) -> Option<Problem> {
+    let address = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |it| it.as_str().len());
+    if address > ADDRESS {
+        return Some(in_words(StatusCode::URI_TOO_LONG));
+    }
+    let headers = request.headers().iter();
+    let bytes: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    (bytes > HEADERS).then(|| in_words(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+}
+
+fn unreadable(request: &Request) -> Option<Problem> {
+    if token_in_url(request) {
+        let detail = "a credential stands in the address, where logs and histories keep it";
+        let hint = "send it as `Authorization: Bearer …` and replace it: it may have been seen";
+        let status = StatusCode::BAD_REQUEST;
+        return Some(Problem::new(status, "token_in_url", detail, hint));
+    }
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    encodings
+        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        .then(|| in_words(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+fn foreign(names: &Names, request: &Request) -> Option<Problem> {
     let host = match one(request.headers(), &header::HOST) {
         Ok(Some(host)) => host.to_owned(),
         Ok(None) => request
@@ -91,7 +141,9 @@ fn refuse(names: &Names, request: &Request) -> Option<Problem> {
             .unwrap_or_default(),
         Err(()) => return Some(bad_host("there is more than one Host header")),
     };
-    let Ok(host) = host.parse::<Authority>() else {
+    // A name before the host is for people who are to be fooled.
+    let plain = host.parse::<Authority>().ok();
+    let Some(host) = plain.filter(|host| !host.as_str().contains('@')) else {
         return Some(bad_host("the Host header is missing or is not a host"));
     };
     if !names.allows_host(&host) {
@@ -117,11 +169,7 @@ fn refuse(names: &Names, request: &Request) -> Option<Problem> {
             hint,
         ));
     }
-    token_in_url(request).then(|| {
-        let detail = "a credential stands in the address, where logs and histories keep it";
-        let hint = "send it as `Authorization: Bearer …` and replace it: it may have been seen";
-        Problem::new(StatusCode::BAD_REQUEST, "token_in_url", detail, hint)
-    })
+    None
 }
 
 fn bad_host(detail: &str) -> Problem {
@@ -144,16 +192,19 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
 }
 
 fn token_in_url(request: &Request) -> bool {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 8] = [
         "access_token",
         "token",
         "ticket",
         "api_key",
         "agent_secret",
+        "secret",
+        "password",
         "code",
     ];
     let query = request.uri().query().unwrap_or_default();
-    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| NAMES.contains(&name.as_ref()))
+    url::form_urlencoded::parse(query.as_bytes())
+        .any(|(name, _)| NAMES.iter().any(|it| it.eq_ignore_ascii_case(&name)))
 }
 
 #[cfg(test)]
@@ -202,6 +253,10 @@ mod tests {
                 "{evil}"
             );
         }
+        for bad in ["user@127.0.0.1", "127.0.0.1@evil.test", "@127.0.0.1", "a b"] {
+            let verdict = verdict(&names, &[bad], None);
+            assert_eq!(verdict.as_deref(), Some("bad_host"), "{bad}");
+        }
         assert_eq!(verdict(&names, &[], None).as_deref(), Some("bad_host"));
         assert_eq!(
             verdict(&names, &["localhost", "localhost"], None).as_deref(),
@@ -226,5 +281,45 @@ mod tests {
         ] {
             assert_eq!(from(evil).as_deref(), Some("origin_not_allowed"), "{evil}");
         }
+    }
+
+    fn code(
+        build: impl FnOnce(axum::http::request::Builder) -> axum::http::request::Builder,
+    ) -> Option<String> {
+        let request = build(Request::builder().header("host", "localhost"));
+        let request = request.body(Body::empty()).expect("a request");
+        refuse(&Names::default(), &request).map(|problem| problem.code)
+    }
+
+    #[test]
+    fn a_credential_in_an_address_is_seen_however_it_is_written() {
+        for query in [
+            "token=x",
+            "Token=x",
+            "%74oken=x",
+            "a=b&ACCESS_TOKEN=x",
+            "password=",
+        ] {
+            let code = code(|request| request.uri(format!("/v1/connections?{query}")));
+            assert_eq!(code.as_deref(), Some("token_in_url"), "{query}");
+        }
+        assert_eq!(code(|request| request.uri("/v1/deliveries?limit=1")), None);
+    }
+
+    #[test]
+    fn what_is_too_long_or_packed_is_not_looked_at() {
+        let long = "a".repeat(ADDRESS);
+        assert_eq!(
+            code(|it| it.uri(format!("/{long}"))).as_deref(),
+            Some("uri_too_long")
+        );
+        assert_eq!(code(|it| it.uri(format!("/{}", &long[2..]))), None);
+        let large = "a".repeat(HEADERS);
+        let headers = code(|it| it.uri("/").header("x", &large));
+        assert_eq!(headers.as_deref(), Some("header_too_large"));
+        let packed =
+            |encoding: &'static str| code(|it| it.uri("/").header("content-encoding", encoding));
+        assert_eq!(packed("gzip").as_deref(), Some("unsupported_media_type"));
+        assert_eq!(packed("identity"), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Whether everything works, for machines and people.
 
+use super::body::Json;
 use super::{Problem, bearer};
 use crate::app::App;
 use crate::doctor::{Report, examine};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -94,6 +94,14 @@ pub(crate) async fn metrics(
 }
 
 /// What is wrong, and how to mend it.
+#[utoipa::path(
+    get,
+    path = "/v1/doctor",
+    operation_id = "doctor",
+    tag = "server",
+    security(("token" = ["read"])),
+    responses((status = 200, description = "Everything that was found", body = Report)),
+)]
 pub(crate) async fn doctor(State(app): State<Arc<App>>) -> Json<Report> {
     Json(examine(&app).await)
 }

@@ -1,13 +1,13 @@
 //! The door of connector processes: one message in, answered once it is on disk.
 
+use super::ask::Id;
+use super::body::Json;
 use super::{Bearer, Problem};
 use crate::app::App;
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use chatbox_core::Error;
 use chatbox_core::connector::Fate;
@@ -16,18 +16,19 @@ use chatbox_core::id::{ConnectionId, MediaId, Millis};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-/// How deep a body may nest: what is kept as it came must be readable by everybody who gets it.
-const DEPTH: usize = 64;
 /// The longest identifier, in bytes.
 const ID: usize = 512;
 /// The longest text, in bytes.
 const TEXT: usize = 512 * 1024;
+/// The largest number that every reader of JSON reads the same.
+const LARGEST: u64 = (1 << 53) - 1;
 /// How many files one message holds.
 const FILES: usize = 20;
 
 /// What a connector sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Inbound {
     event_id: String,
@@ -47,7 +48,9 @@ pub(crate) struct Inbound {
     emoji: Option<String>,
     #[serde(default)]
     timestamp: Option<Timestamp>,
+    /// Kept as it came.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Box<serde_json::value::RawValue>>,
 }
 
@@ -55,13 +58,15 @@ fn message() -> String {
     "message".to_owned()
 }
 
-#[derive(Debug, Deserialize)]
+/// Where it was said.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundChat {
     handle: String,
     #[serde(default)]
     name: Option<String>,
     #[serde(default = "dm")]
+    #[schema(value_type = String)]
     kind: ChatKind,
 }
 
@@ -69,7 +74,8 @@ fn dm() -> ChatKind {
     ChatKind::Dm
 }
 
-#[derive(Debug, Deserialize)]
+/// Who said it.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundSender {
     id: String,
@@ -79,7 +85,8 @@ struct InboundSender {
     is_bot: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// A file that came along, in base64.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundFile {
     filename: String,
@@ -93,7 +100,7 @@ struct InboundFile {
 }
 
 /// Seconds or milliseconds since 1970, or RFC 3339.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum Timestamp {
     Number(f64),
@@ -101,7 +108,7 @@ enum Timestamp {
 }
 
 /// What a connector is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Received {
     message_id: String,
     duplicate: bool,
@@ -111,32 +118,35 @@ pub(crate) struct Received {
 pub(crate) struct Own(ConnectionId);
 
 impl FromRequestParts<Arc<App>> for Own {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let path = Path::<String>::from_request_parts(parts, app).await;
-        let Path(id) = path.map_err(IntoResponse::into_response)?;
-        let Bearer(token) = Bearer::from_request_parts(parts, app)
-            .await
-            .map_err(IntoResponse::into_response)?;
-        let principal = app.inbound_principal(&token).await;
-        let principal = principal.map_err(|error| Problem::from(error).into_response())?;
-        if principal.as_deref() != Some(id.as_str()) {
-            let problem = Problem::unauthorized("this token is not this connection's");
-            return Err(problem.into_response());
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Bearer(token) = Bearer::from_request_parts(parts, app).await?;
+        let Id(id) = Id::from_request_parts(parts, app).await?;
+        if app.inbound_principal(&token).await?.as_deref() != Some(id.as_str()) {
+            let detail = "this token is not this connection's";
+            return Err(Problem::unauthorized(detail));
         }
         Ok(Self(ConnectionId::new(id)))
     }
 }
 
 /// Takes one message in.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/messages",
+    operation_id = "postMessage",
+    tag = "messages",
+    security(("connection" = [])),
+    params(("id" = String, Path, description = "The connection")),
+    request_body = Inbound,
+    responses((status = 200, description = "It is on disk, or was before", body = Received)),
+)]
 pub(crate) async fn receive(
     State(app): State<Arc<App>>,
     Own(connection): Own,
-    headers: HeaderMap,
-    body: Bytes,
+    Json(inbound): Json<Inbound>,
 ) -> Result<Json<Received>, Problem> {
-    let inbound = parse(&headers, &body)?;
     let event = translate(&app, inbound).await?;
     let files = kept(&event);
     let fate = app.chatbox.receive(&connection, event).await;
@@ -177,77 +187,6 @@ pub(crate) async fn receive(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Inbound, Problem> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        let detail = "the body is not declared as JSON";
-        let hint = "send Content-Type: application/json";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-            hint,
-        ));
-    }
-    let bad = |code: &str, detail: String| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            code,
-            detail,
-            "send one JSON object",
-        )
-    };
-    if let Err(error) = std::str::from_utf8(body) {
-        return Err(bad(
-            "invalid_utf8",
-            format!("byte {} is not UTF-8", error.valid_up_to()),
-        ));
-    }
-    if depth(body) > DEPTH {
-        let detail = format!("it nests deeper than {DEPTH}");
-        return Err(bad("too_deep", detail));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let said = error.to_string();
-        if said.contains("recursion limit") {
-            bad("too_deep", said)
-        } else if said.contains("surrogate") || said.contains("hex escape") {
-            bad("invalid_utf8", said)
-        } else if said.contains("duplicate field") {
-            bad("duplicate_key", said)
-        } else if said.contains("unknown field") {
-            Problem::invalid("unknown_field", said)
-        } else if error.is_data() {
-            Problem::invalid("invalid_field", said)
-        } else {
-            bad("invalid_json", said)
-        }
-    })
-}
-
-/// How deep brackets nest outside of texts.
-fn depth(body: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
-    for byte in body {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'[' | b'{' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 async fn translate(app: &App, inbound: Inbound) -> Result<Event, Problem> {
@@ -327,19 +266,6 @@ fn check(inbound: &Inbound) -> Result<(), Problem> {
         let detail = format!("a name, an emoji and a message's id have at most {ID} bytes");
         return Err(Problem::invalid("invalid_field", detail));
     }
-    let types = inbound.attachments.iter().map(|file| &file.content_type);
-    let texts = ids
-        .iter()
-        .map(|(_, value)| *value)
-        .chain(names.into_iter().flatten())
-        .chain(&inbound.text)
-        .chain(types);
-    if texts.clone().any(|text| text.contains('\0')) {
-        return Err(Problem::invalid(
-            "control_character",
-            "a text holds U+0000, which cannot be stored",
-        ));
-    }
     if inbound.text.as_ref().is_some_and(|text| text.len() > TEXT) {
         let detail = format!("the text is longer than {TEXT} bytes");
         return Err(Problem::new(
@@ -348,6 +274,14 @@ fn check(inbound: &Inbound) -> Result<(), Problem> {
             detail,
             "send it in pieces",
         ));
+    }
+    if inbound
+        .attachments
+        .iter()
+        .any(|file| file.size.is_some_and(|size| size > LARGEST))
+    {
+        let detail = format!("a file's size must be 0 to {LARGEST}");
+        return Err(Problem::invalid("out_of_range", detail));
     }
     if inbound.attachments.len() > FILES {
         return Err(Problem::invalid(

@@ -1,16 +1,18 @@
 //! Logging in: a one-time code becomes a cookie that pages cannot read and other sites cannot send.
 
 use super::Problem;
+use super::body::Json;
 use crate::app::App;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What the login page sends.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     code: String,
 }
@@ -45,13 +47,22 @@ pub(crate) async fn log_in(
 }
 
 /// A fresh login link.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Link {
     url: String,
+    /// In seconds.
     expires_in: u64,
 }
 
 /// Makes a fresh login link.
+#[utoipa::path(
+    post,
+    path = "/v1/login-links",
+    operation_id = "createLoginLink",
+    tag = "server",
+    security(("token" = ["admin"])),
+    responses((status = 200, description = "A link that logs the owner in, once", body = Link)),
+)]
 pub(crate) async fn link(State(app): State<Arc<App>>) -> Json<Link> {
     Json(Link {
         url: app.login_link(),

@@ -1,25 +1,41 @@
 //! Mailboxes, and the tokens by which agents come to them.
 
 use super::Problem;
+use super::ask::Id;
+use super::body::Json;
 use super::connections::List;
 use crate::app::App;
 use crate::mcp;
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::MailboxId;
 use chatbox_core::store::Door;
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
+/// A mailbox.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MailboxView {
+    /// Its id.
+    #[schema(value_type = String)]
     id: MailboxId,
+    /// How it is answered: `run` by a backend here, `push` by a webhook, `pull` by an agent that comes.
+    #[schema(value_type = String)]
     door: Door,
+    /// Where its agent comes to.
     mcp_url: String,
 }
 
 /// Every mailbox.
+#[utoipa::path(
+    get,
+    path = "/v1/mailboxes",
+    operation_id = "listMailboxes",
+    tag = "mailboxes",
+    security(("token" = ["read"])),
+    responses((status = 200, description = "Every mailbox", body = List<MailboxView>)),
+)]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<MailboxView>>, Problem> {
     let mut views = Vec::new();
     for row in app.chatbox.store().mailboxes().await? {
@@ -33,17 +49,31 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<Mailbo
 }
 
 /// A token, shown once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenView {
+    /// Whose agent may come with it.
+    #[schema(value_type = String)]
     mailbox: MailboxId,
+    /// Where to.
     mcp_url: String,
+    /// The token itself. It is not stored and cannot be shown again.
+    #[schema(format = Password)]
     mcp_token: String,
 }
 
 /// Gives a mailbox a token for its agent. The one before is refused from now on, and what it left open ends.
+#[utoipa::path(
+    post,
+    path = "/v1/mailboxes/{id}/mcp-token",
+    operation_id = "replaceMcpToken",
+    tag = "mailboxes",
+    security(("token" = ["admin"])),
+    params(("id" = String, Path, description = "The mailbox")),
+    responses((status = 201, description = "The one before is refused from now on", body = TokenView)),
+)]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<(StatusCode, Json<TokenView>), Problem> {
     let id = MailboxId::new(id);
     let rows = app.chatbox.store().mailboxes().await?;

@@ -1,9 +1,10 @@
 //! Files, to those who are logged in: never as something a browser would run.
 
 use super::Problem;
+use super::ask::Id;
 use crate::app::App;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::connector::BlobError;
@@ -16,7 +17,7 @@ const SHOWN: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// One file.
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if app.visitor(&headers).await.is_none() {

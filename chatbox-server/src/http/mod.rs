@@ -1,28 +1,39 @@
 //! Every door of the server, on one listener, behind one guard.
 
+mod ask;
+mod body;
 mod connections;
 mod deliveries;
 mod guard;
 mod health;
 mod inbound;
+mod listen;
 mod login;
 mod mailboxes;
 mod media;
+mod openapi;
 mod problem;
+mod rights;
+mod slow;
+mod tokens;
+mod viewer;
+mod wire;
+mod words;
 
 pub use connections::AddedView;
 pub use guard::Names;
+pub use listen::{Limits, listen};
 pub use problem::Problem;
 
 use crate::app::App;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
 use chatbox_core::secret::Secret;
+use rights::Rights;
 use std::sync::Arc;
 
 /// The largest body of an ordinary request, in bytes.
@@ -34,28 +45,15 @@ const LOGIN: usize = 4096;
 /// The whole server as a service.
 pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
     let agents = crate::mcp::routes(app.clone(), names.public());
-    let operator = Router::new()
-        .route(
-            "/v1/connections",
-            get(connections::list).post(connections::add),
-        )
-        .route("/v1/connections/{id}", delete(connections::remove))
-        .route("/v1/connections/{id}/probe", post(connections::probe))
-        .route("/v1/pairing", get(connections::requests))
-        .route("/v1/pairing/{request}/approve", post(connections::approve))
-        .route(
-            "/v1/deliveries",
-            get(deliveries::list).delete(deliveries::purge),
-        )
-        .route("/v1/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/v1/messages/{id}/trace", get(deliveries::trace))
-        .route("/v1/login-links", post(login::link))
-        .route("/v1/mailboxes", get(mailboxes::list))
-        .route("/v1/mailboxes/{id}/mcp-token", post(mailboxes::token))
-        .route("/v1/doctor", get(health::doctor))
-        .route_layer(from_fn_with_state(app.clone(), operator_only));
+    let (api, document) = openapi::doors().split_for_parts();
+    let document: Arc<str> = openapi::document(document).into();
+    let rights = Arc::new(Rights::of(&document));
+    let api = api.route_layer(from_fn_with_state((app.clone(), rights), rights::check));
     Router::new()
-        .route("/v1/connections/{id}/messages", post(inbound::receive))
+        .route(
+            "/openapi.json",
+            get(async move || openapi::answer(&document)),
+        )
         .route(
             "/login",
             post(login::log_in).layer(DefaultBodyLimit::max(LOGIN)),
@@ -65,70 +63,16 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(operator)
+        .merge(api)
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))
+        .merge(viewer::routes())
         .merge(pages)
         .merge(agents)
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn(in_our_words))
+        .fallback(words::not_found)
+        .method_not_allowed_fallback(words::not_allowed)
+        .layer(from_fn(words::layer))
         .layer(from_fn_with_state(Arc::new(names), guard::check))
-}
-
-async fn not_found() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "nothing is here",
-        "check the address",
-    )
-}
-
-async fn not_allowed() -> Problem {
-    let hint = "see the Allow header";
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "this address does not do that",
-        hint,
-    )
-}
-
-/// Errors of the framework itself, said as everything else is said.
-async fn in_our_words(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let status = response.status();
-    // JSON-RPC has its own way to say what is wrong.
-    let ours = response.headers().get(header::CONTENT_TYPE);
-    let ours = ours.is_some_and(|it| it == "application/problem+json" || it == "application/json");
-    if !(status.is_client_error() || status.is_server_error()) || ours {
-        return response;
-    }
-    let allow = response.headers().get(header::ALLOW).cloned();
-    let (code, hint) = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "send less at once"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "send application/json"),
-        StatusCode::BAD_REQUEST => ("bad_request", "correct the request"),
-        _ => ("refused", "correct the request"),
-    };
-    let detail = status
-        .canonical_reason()
-        .unwrap_or("the request was refused")
-        .to_lowercase();
-    let mut response = Problem::new(status, code, detail, hint).into_response();
-    if let Some(allow) = allow {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
-}
-
-async fn operator_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match bearer(request.headers()) {
-        Ok(token) if app.auth.is_operator(&token) => next.run(request).await,
-        Ok(_) => Problem::unauthorized("the operator's token is another").into_response(),
-        Err(problem) => problem.into_response(),
-    }
 }
 
 /// The request's bearer token.

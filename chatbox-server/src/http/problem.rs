@@ -4,14 +4,19 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::store::StoreError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One error, as RFC 9457 has it, with `code` and `hint`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
+    /// A name for the kind, as an address.
     #[serde(rename = "type")]
     kind: String,
+    /// The status in words.
     title: String,
+    /// The HTTP status.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16)]
     status: StatusCode,
     /// What happened.
     pub detail: String,

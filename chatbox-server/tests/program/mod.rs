@@ -175,13 +175,38 @@ impl Running {
         Answer(self.exchange(&[head.as_bytes(), body].concat()))
     }
 
+    /// The operator's token.
+    pub(crate) fn operator(&self) -> String {
+        let token = std::fs::read_to_string(self.data.join("operator.token"));
+        token.expect("a token").trim().to_owned()
+    }
+
+    /// A request without a body.
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str) -> Answer {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n",
+            self.address
+        );
+        Answer(self.exchange(request.as_bytes()))
+    }
+
+    /// Makes a token of the API: its id, and the whole.
+    pub(crate) fn add_token(&self, name: &str, scope: &str) -> (String, String) {
+        let body = json!({"name": name, "scope": scope}).to_string();
+        let kind = "application/json";
+        let answer = self.post("/v1/tokens", &[&self.operator()], kind, body.as_bytes());
+        let made: Value = serde_json::from_str(answer.body()).expect("JSON");
+        let text = |field: &str| made[field].as_str().expect("a text").to_owned();
+        (text("id"), text("token"))
+    }
+
     /// Makes a connection for a program that posts messages.
     pub(crate) fn add_feed(&self, name: &str) -> Feed {
-        let token = std::fs::read_to_string(self.data.join("operator.token")).expect("a token");
+        let token = self.operator();
         let body = json!({"platform": "http", "name": name}).to_string();
         let answer = self.post(
             "/v1/connections",
-            &[token.trim()],
+            &[&token],
             "application/json",
             body.as_bytes(),
         );
@@ -205,6 +230,10 @@ impl Drop for Running {
 pub(crate) struct Answer(String);
 
 impl Answer {
+    pub(crate) fn new(whole: String) -> Self {
+        Self(whole)
+    }
+
     pub(crate) fn status(&self) -> u16 {
         self.0
             .split(' ')

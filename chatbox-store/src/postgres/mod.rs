@@ -174,6 +174,10 @@ impl Store for PostgresStore {
         read::token(&self.pool, prefix).await.map_err(failed)
     }
 
+    async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
+        read::tokens(&self.pool, start).await.map_err(failed)
+    }
+
     async fn state(
         &self,
         connection: &ConnectionId,

@@ -308,16 +308,25 @@ pub(super) async fn token(pool: &PgPool, prefix: &str) -> Result<Option<Token>> 
         sqlx::query("SELECT prefix, hash, principal, scopes, until FROM tokens WHERE prefix = $1")
             .bind(clean(prefix));
     let row = found.fetch_optional(pool).await?;
-    let decode = |row: &PgRow| {
-        Ok(Token {
-            prefix: row.try_get("prefix")?,
-            hash: row.try_get("hash")?,
-            principal: row.try_get("principal")?,
-            scopes: document(row.try_get("scopes")?)?,
-            until: row.try_get::<Option<i64>, _>("until")?.map(Millis),
-        })
-    };
-    row.as_ref().map(decode).transpose()
+    row.as_ref().map(credential).transpose()
+}
+
+pub(super) async fn tokens(pool: &PgPool, start: &str) -> Result<Vec<Token>> {
+    let found = sqlx::query(
+        "SELECT prefix, hash, principal, scopes, until FROM tokens WHERE starts_with(prefix, $1) \
+         ORDER BY prefix COLLATE \"C\"",
+    );
+    each(found.bind(clean(start)).fetch_all(pool).await?, credential)
+}
+
+fn credential(row: &PgRow) -> Result<Token> {
+    Ok(Token {
+        prefix: row.try_get("prefix")?,
+        hash: row.try_get("hash")?,
+        principal: row.try_get("principal")?,
+        scopes: document(row.try_get("scopes")?)?,
+        until: row.try_get::<Option<i64>, _>("until")?.map(Millis),
+    })
 }
 
 pub(super) async fn state(

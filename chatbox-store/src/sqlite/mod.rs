@@ -180,6 +180,10 @@ impl Store for SqliteStore {
         self.reader.token(prefix).await
     }
 
+    async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
+        self.reader.tokens(start).await
+    }
+
     async fn state(
         &self,
         connection: &ConnectionId,

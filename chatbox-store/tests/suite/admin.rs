@@ -189,7 +189,23 @@ pub(crate) async fn a_token_is_kept_and_forgotten(store: Arc<dyn Store>) {
     };
     house.admin(Admin::PutToken(token.clone())).await;
     let found = house.store.token("cbx_1").await.expect("a read");
-    assert_eq!(found, Some(token));
+    assert_eq!(found.as_ref(), Some(&token));
+    for prefix in ["cbx_2", "cbx%", "login_1"] {
+        let other = Token {
+            prefix: prefix.to_owned(),
+            ..token.clone()
+        };
+        house.admin(Admin::PutToken(other)).await;
+    }
+    let of = async |start| {
+        let found = house.store.tokens(start).await.expect("a read");
+        found.into_iter().map(|it| it.prefix).collect::<Vec<_>>()
+    };
+    assert_eq!(of("cbx_").await, ["cbx_1", "cbx_2"]);
+    assert_eq!(of("cbx%").await, ["cbx%"]);
+    assert_eq!(of("nobody").await, Vec::<String>::new());
+    assert_eq!(of("").await.len(), 4);
+    assert_eq!(house.store.tokens("cbx_1").await.expect("a read"), [token]);
     let forget = || Admin::RemoveToken {
         prefix: "cbx_1".to_owned(),
     };

@@ -211,6 +211,13 @@ impl Store for MemoryStore {
         Ok(self.world().tokens.get(prefix).cloned())
     }
 
+    async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
+        let world = self.world();
+        let found = world.tokens.values();
+        let found = found.filter(|token| token.prefix.starts_with(start));
+        Ok(found.cloned().collect())
+    }
+
     async fn state(
         &self,
         connection: &ConnectionId,

@@ -395,6 +395,12 @@ impl Reader {
         self.one(sqlx::query(sql).bind(prefix.to_owned())).await
     }
 
+    pub(super) async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
+        let sql = "SELECT prefix, hash, principal, scopes, until FROM tokens \
+                   WHERE substr(prefix, 1, length(?1)) = ?1 ORDER BY prefix";
+        self.all(sqlx::query(sql).bind(start.to_owned())).await
+    }
+
     pub(super) async fn state(
         &self,
         connection: &ConnectionId,
