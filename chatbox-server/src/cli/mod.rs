@@ -241,8 +241,9 @@ fn context(global: &Global) -> Result<Context, Failure> {
 
 fn init_log(level: &str) {
     use tracing_subscriber::EnvFilter;
-    // Other people's libraries speak up only when something is wrong; a name here stands for all that begin with it.
-    let filter = EnvFilter::new(format!("warn,genai=off,chatbox={level}"));
+    // Other people's libraries speak up only when something is wrong; a name here stands for all that begin with it. To
+    // rmcp::service everything is wrong that an agent asks wrongly, or does not wait for.
+    let filter = EnvFilter::new(format!("warn,genai=off,rmcp::service=off,chatbox={level}"));
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -20,6 +20,11 @@ pub(super) fn in_words(status: StatusCode) -> Problem {
             "this address does not do that",
             "see the Allow header",
         ),
+        StatusCode::NOT_ACCEPTABLE => (
+            "not_acceptable",
+            "this address does not answer in a form that the request accepts",
+            "accept application/json and text/event-stream",
+        ),
         StatusCode::REQUEST_TIMEOUT => (
             "request_timeout",
             "the request did not come in time",

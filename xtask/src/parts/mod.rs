@@ -68,6 +68,11 @@ pub(crate) fn all() -> Vec<Part> {
             python::fakes,
         ),
         part(
+            "mcp",
+            "the protocol's own client works with the agents' door, on both wires",
+            python::mcp,
+        ),
+        part(
             "browser",
             "keys typed and answers read in a real browser",
             python::browser,

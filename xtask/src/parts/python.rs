@@ -1,5 +1,6 @@
-//! Proofs with programs of others, driven by Python: bots and clients against the fakes, and a browser against the
-//! page. What they need is installed into a virtual environment in the target folder.
+//! Proofs with programs of others, driven by Python: bots and clients against the fakes, a browser against the page, and
+//! the agents' protocol's own client against its door. What they need is installed into a virtual environment in the
+//! target folder.
 
 use super::proof;
 use crate::part::{House, Outcome};
@@ -49,4 +50,17 @@ pub(crate) fn browser(house: &House) -> Result<Outcome> {
         .arg(house.folder().join("venv-browser"));
     command.arg("--screens").arg(house.target.join("screens"));
     proof::run(house, "browser", command)
+}
+
+/// The agents' door with the protocol's own client.
+pub(crate) fn mcp(house: &House) -> Result<Outcome> {
+    let python = match python(house, "mcp") {
+        Ok(python) => python,
+        Err(outcome) => return Ok(outcome),
+    };
+    let mut command = Command::new(python);
+    command.arg(house.root.join("xtask/mcp/run.py"));
+    command.arg("--chatbox").arg(house.binary("chatbox")?);
+    command.arg("--venv").arg(house.folder().join("venv-mcp"));
+    proof::run(house, "mcp", command)
 }

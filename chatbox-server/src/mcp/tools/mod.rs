@@ -4,6 +4,7 @@ mod act;
 mod look;
 pub(super) mod platform;
 mod say;
+mod schema;
 mod turn;
 mod wait;
 
@@ -17,6 +18,8 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotation
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// One thing an agent can do.
 trait Verb: 'static {
@@ -76,7 +79,9 @@ pub(super) fn named(name: &str) -> Option<Entry> {
 impl Entry {
     /// As it is listed.
     pub(super) fn tool(self) -> Tool {
-        (self.tool)()
+        static MADE: LazyLock<HashMap<&str, Tool>> =
+            LazyLock::new(|| ALL.into_iter().map(|it| (it.name, (it.tool)())).collect());
+        MADE[self.name].clone()
     }
 
     /// Whether it turns to another chat.
@@ -106,9 +111,8 @@ const fn entry<V: Verb>() -> Entry {
 }
 
 fn tool<V: Verb>() -> Tool {
-    Tool::new(V::NAME, V::SAYS, JsonObject::new())
-        .with_input_schema::<V::Takes>()
-        .with_output_schema::<V::Gives>()
+    Tool::new(V::NAME, V::SAYS, schema::taken::<V::Takes>())
+        .with_raw_output_schema(schema::given::<V::Gives>())
         .with_title(V::TITLE)
         .with_annotations(V::hints())
 }
@@ -180,6 +184,10 @@ mod tests {
             );
             let output = tool.output_schema.as_ref().expect("a schema");
             for schema in [&tool.input_schema, output] {
+                let text = serde_json::to_string(schema).expect("JSON");
+                for word in ["\"format\"", "\"$ref\"", "\"$defs\""] {
+                    assert!(!text.contains(word), "{} has {word}: {text}", tool.name);
+                }
                 assert_eq!(schema["type"], "object", "{}", tool.name);
             }
             assert_eq!(
