@@ -42,7 +42,8 @@ fn a_token_is_shown_once_and_the_next_takes_its_place() {
     let running = Running::start(folder.path(), "");
     let url = format!("http://{}/mcp/main", running.address());
     let list = answered(folder.path(), running.data(), &["mailboxes", "list"]);
-    let own = json!({"id": "main", "door": "run", "mcp_url": url});
+    let own =
+        json!({"id": "main", "door": "run", "standing": "active", "fails": 0, "mcp_url": url});
     assert_eq!(list["items"], json!([own]));
 
     let new = || {
