@@ -4,7 +4,8 @@ use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
 use crate::http::Limits;
 use crate::paths::me;
-use chatbox_backends::BackendSettings;
+use crate::webhook::WebhookSettings;
+use chatbox_backends::{BackendSettings, Kind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// What answers.
     pub backend: BackendSettings,
+    /// Where every message is posted, for an agent that lives elsewhere.
+    pub webhook: Option<WebhookSettings>,
     /// Settings of each channel, by its name.
     pub channels: BTreeMap<String, toml::Table>,
 }
@@ -94,6 +97,14 @@ impl Config {
                 "correct the [backend] table",
             )
         })?;
+        if let Some(webhook) = &self.webhook {
+            webhook.check()?;
+            if !matches!(self.backend.kind, Kind::Auto | Kind::None) {
+                let what = "[backend] and [webhook] would both answer the mailbox";
+                let fix = "take one of them away; with [webhook] nothing answers here";
+                return Err(Failure::new("two_answers", what, fix));
+            }
+        }
         self.channels.iter().try_for_each(|(name, table)| {
             no_secrets(name, table)?;
             known(name, table)

@@ -17,3 +17,4 @@ mod placeholder;
 pub mod serve;
 pub mod tidings;
 mod vault;
+pub mod webhook;

@@ -57,6 +57,11 @@ impl DataDir {
         own || self.database().exists() || self.vault_key().exists() || empty()
     }
 
+    /// What the webhook is signed with, unless the configuration names another file.
+    pub fn webhook_secret(&self) -> PathBuf {
+        self.root.join("webhook.secret")
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root

@@ -173,35 +173,21 @@ pub async fn open(
             ..Tuning::default()
         },
     };
-    let env = |name: &str| std::env::var(name).ok();
-    let invalid = |error: chatbox_backends::SettingsError| {
-        Failure::new(
-            "invalid_backend",
-            error.to_string(),
-            "correct the [backend] table or the environment",
-        )
-    };
-    let choice = chatbox_backends::detect(&start.config.backend, &env)
-        .await
-        .map_err(invalid)?;
-    let backend = chatbox_backends::build(&choice).map_err(invalid)?;
     let chatbox = Chatbox::start(options);
-    let failed =
-        |error: chatbox_core::Error| Failure::new("start_failed", error.to_string(), "see the log");
-    chatbox.mailbox(MAILBOX, backend).await.map_err(failed)?;
+    let answers = answers(start, &chatbox).await?;
     let names = Names::new(start.config.public_url.clone());
     let app = Arc::new(App::new(
         chatbox,
         Auth::new(store, operator),
         Platforms::outside(),
-        choice.to_string(),
+        answers,
         base,
         metrics,
         is_loopback,
         start.config.channels.clone(),
         tidings,
     ));
-    let (pages, farewell) = pages(&app, run).await.map_err(failed)?;
+    let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
     if run {
         app.resume_all().await?;
     }
@@ -211,6 +197,33 @@ pub async fn open(
         new,
         farewell,
     })
+}
+
+/// Gives the mailbox what answers it: a webhook if one is configured, else a backend. Its line for people.
+async fn answers(start: &Start, chatbox: &Chatbox) -> Result<String, Failure> {
+    if let Some(settings) = &start.config.webhook {
+        let webhook = settings.open(&start.data, chatbox.store().clone())?;
+        let line = webhook.line();
+        let pushed = chatbox.pushed_mailbox(MAILBOX, Arc::new(webhook)).await;
+        return pushed.map(|_| line).map_err(not_started);
+    }
+    let env = |name: &str| std::env::var(name).ok();
+    let invalid = |error: chatbox_backends::SettingsError| {
+        Failure::new(
+            "invalid_backend",
+            error.to_string(),
+            "correct the [backend] table or the environment",
+        )
+    };
+    let choice = chatbox_backends::detect(&start.config.backend, &env);
+    let choice = choice.await.map_err(invalid)?;
+    let backend = chatbox_backends::build(&choice).map_err(invalid)?;
+    let answered = chatbox.mailbox(MAILBOX, backend).await;
+    answered.map(|_| choice.to_string()).map_err(not_started)
+}
+
+fn not_started(error: chatbox_core::Error) -> Failure {
+    Failure::new("start_failed", error.to_string(), "see the log")
 }
 
 /// Routes for people, and how to take leave of them.

@@ -81,9 +81,9 @@ fn a_token_can_be_made_while_no_server_runs_and_a_mailbox_that_is_not_there_gets
     let folder = tempfile::tempdir().expect("a folder");
     let running = Running::start(folder.path(), "");
     let data = running.data().to_owned();
-    for (wrong, exit) in [("nobody", 4), ("../main", 2), ("main?x=1", 2)] {
-        let done = ask(folder.path(), &data, &["mailboxes", "mcp-token", wrong]);
-        assert_eq!(done.status.code(), Some(exit), "{wrong}: {done:?}");
+    for (missing, exit) in [("nobody", 4), ("../main", 2), ("main?x=1", 2)] {
+        let done = ask(folder.path(), &data, &["mailboxes", "mcp-token", missing]);
+        assert_eq!(done.status.code(), Some(exit), "{missing}: {done:?}");
     }
     drop(running);
     // It was killed, and said of itself where it was.

@@ -15,6 +15,11 @@ pub(super) enum Mailboxes {
         /// The mailbox, such as main
         mailbox: String,
     },
+    /// Go on handing out to a mailbox whose webhook was paused
+    Unpause {
+        /// The mailbox, such as main
+        mailbox: String,
+    },
 }
 
 pub(super) async fn run(client: &Client, command: Mailboxes, json: bool) -> Result<(), Failure> {
@@ -26,12 +31,20 @@ pub(super) async fn run(client: &Client, command: Mailboxes, json: bool) -> Resu
             show(&Shown::many(list.items), json)
         }
         Mailboxes::McpToken { mailbox } => token(client, &mailbox, json).await,
+        Mailboxes::Unpause { mailbox } => {
+            let path = format!("/v1/mailboxes/{}/unpause", escaped(&mailbox));
+            let () = client.ask(Method::POST, &path, None::<&()>).await?;
+            show(&Shown::one(Row::new().with("unpaused", mailbox)), json)
+        }
     }
 }
 
+fn escaped(mailbox: &str) -> String {
+    url::form_urlencoded::byte_serialize(mailbox.as_bytes()).collect()
+}
+
 async fn token(client: &Client, mailbox: &str, json: bool) -> Result<(), Failure> {
-    let mailbox: String = url::form_urlencoded::byte_serialize(mailbox.as_bytes()).collect();
-    let path = format!("/v1/mailboxes/{mailbox}/mcp-token");
+    let path = format!("/v1/mailboxes/{}/mcp-token", escaped(mailbox));
     let row: Row = client.ask(Method::POST, &path, None::<&()>).await?;
     show(&Shown::one(row), json)?;
     match json {

@@ -9,7 +9,7 @@ use crate::mcp;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::MailboxId;
-use chatbox_core::store::Door;
+use chatbox_core::store::{Door, Standing};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -23,6 +23,11 @@ pub(crate) struct MailboxView {
     /// How it is answered: `run` by a backend here, `push` by a webhook, `pull` by an agent that comes.
     #[schema(value_type = String)]
     door: Door,
+    /// `paused` where hand-outs to its webhook wait until somebody goes on with them, else `active`.
+    #[schema(value_type = String)]
+    standing: Standing,
+    /// How many hand-outs to its webhook failed in a row.
+    fails: u32,
     /// Where its agent comes to.
     mcp_url: String,
 }
@@ -43,6 +48,8 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<Mailbo
             mcp_url: url(&app, &row.id).await,
             id: row.id,
             door: row.door,
+            standing: row.standing,
+            fails: row.fails,
         });
     }
     Ok(Json(views.into()))
@@ -91,6 +98,25 @@ pub(crate) async fn token(
         mailbox: id,
     };
     Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Goes on handing out to a mailbox that was paused: what waits comes first, in order.
+#[utoipa::path(
+    post,
+    path = "/v1/mailboxes/{id}/unpause",
+    operation_id = "unpauseMailbox",
+    tag = "mailboxes",
+    security(("token" = ["write"])),
+    params(("id" = String, Path, description = "The mailbox")),
+    responses((status = 204, description = "What waits is handed out")),
+)]
+pub(crate) async fn unpause(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let id = MailboxId::new(id);
+    app.chatbox.set_standing(&id, Standing::Active).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn url(app: &App, id: &MailboxId) -> String {

@@ -43,6 +43,7 @@ pub(super) fn doors() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connections::approve))
         .routes(routes!(mailboxes::list))
         .routes(routes!(mailboxes::token))
+        .routes(routes!(mailboxes::unpause))
         .routes(routes!(inbound::receive))
         .routes(routes!(deliveries::list, deliveries::purge))
         .routes(routes!(deliveries::retry))
