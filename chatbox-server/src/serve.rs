@@ -12,6 +12,7 @@ use crate::tidings::{Telling, Tidings};
 use crate::vault;
 use axum::Router;
 use chatbox_core::id::code;
+use chatbox_core::push::Endpoint;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Store;
 use chatbox_core::{Chatbox, Options, Tuning};
@@ -174,7 +175,7 @@ pub async fn open(
         },
     };
     let chatbox = Chatbox::start(options);
-    let answers = answers(start, &chatbox).await?;
+    let answers = answers(start, &chatbox, run).await?;
     let names = Names::new(start.config.public_url.clone());
     let app = Arc::new(App::new(
         chatbox,
@@ -200,11 +201,13 @@ pub async fn open(
 }
 
 /// Gives the mailbox what answers it: a webhook if one is configured, else a backend. Its line for people.
-async fn answers(start: &Start, chatbox: &Chatbox) -> Result<String, Failure> {
+async fn answers(start: &Start, chatbox: &Chatbox, run: bool) -> Result<String, Failure> {
     if let Some(settings) = &start.config.webhook {
         let webhook = settings.open(&start.data, chatbox.store().clone())?;
         let line = webhook.line();
-        let pushed = chatbox.pushed_mailbox(MAILBOX, Arc::new(webhook)).await;
+        // A command that opens the data for a moment posts nothing.
+        let endpoint = run.then(|| Arc::new(webhook) as Arc<dyn Endpoint>);
+        let pushed = chatbox.pushed_mailbox(MAILBOX, endpoint).await;
         return pushed.map(|_| line).map_err(not_started);
     }
     let env = |name: &str| std::env::var(name).ok();

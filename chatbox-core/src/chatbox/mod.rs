@@ -96,18 +96,19 @@ impl Chatbox {
         Ok(id)
     }
 
-    /// Makes sure a mailbox exists, and hands every message to this endpoint from now on.
+    /// Makes sure a mailbox exists, and hands every message to this endpoint from now on; with none, what is to be handed
+    /// out waits for a process that has it.
     ///
     /// # Errors
     /// The store.
     pub async fn pushed_mailbox(
         &self,
         id: impl Into<MailboxId>,
-        endpoint: Arc<dyn Endpoint>,
+        endpoint: Option<Arc<dyn Endpoint>>,
     ) -> Result<MailboxId, Error> {
         let id = id.into();
         self.put_mailbox(&id, Door::Push, LaneScope::Chat).await?;
-        self.answer(&id, None, Some(endpoint));
+        self.answer(&id, None, endpoint);
         Ok(id)
     }
 

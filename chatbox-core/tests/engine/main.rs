@@ -520,7 +520,9 @@ async fn a_pushed_mailbox_is_handed_every_message_in_order() {
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness::default());
     let chatbox = &world.chatbox;
-    let pushed = chatbox.pushed_mailbox("pushed", harness.clone()).await;
+    let pushed = chatbox
+        .pushed_mailbox("pushed", Some(harness.clone()))
+        .await;
     let pushed = pushed.expect("a mailbox");
     let town = world.connect_to("pushed", alpha()).await;
     harness.next(Some("one"), [again(20), again(5)]);
@@ -555,7 +557,9 @@ async fn an_endpoint_that_is_gone_pauses_its_mailbox_and_loses_nothing() {
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness::default());
     let chatbox = &world.chatbox;
-    let pushed = chatbox.pushed_mailbox("pushed", harness.clone()).await;
+    let pushed = chatbox
+        .pushed_mailbox("pushed", Some(harness.clone()))
+        .await;
     let pushed = pushed.expect("a mailbox");
     let town = world.connect_to("pushed", alpha()).await;
     let reason = "410".to_owned();
