@@ -25,6 +25,22 @@ pub fn describe() {
     );
     describe_counter!("chatbox_turns_total", "Turns, by outcome");
     describe_histogram!("chatbox_turn_seconds", "How long turns take");
+    describe_counter!(
+        "chatbox_deliveries_total",
+        "Hand-outs to mailboxes' endpoints that ended, by outcome"
+    );
+    describe_counter!(
+        "chatbox_delivery_attempts_total",
+        "Attempts to hand out to mailboxes' endpoints"
+    );
+    describe_histogram!(
+        "chatbox_delivery_seconds",
+        "How long one attempt to hand out takes"
+    );
+    describe_counter!(
+        "chatbox_focus_switches_total",
+        "How often mailboxes looked elsewhere"
+    );
     describe_gauge!("chatbox_build_info", "1, labelled with the version");
 }
 
@@ -50,6 +66,19 @@ pub(crate) fn degraded(platform: &Platform, verb: &Verb) {
 
 pub(crate) fn connection_up(platform: &Platform, change: f64) {
     gauge!("chatbox_connection_up", "platform" => platform.as_str().to_owned()).increment(change);
+}
+
+pub(crate) fn hand_out_tried(took: Duration) {
+    counter!("chatbox_delivery_attempts_total").increment(1);
+    histogram!("chatbox_delivery_seconds").record(took.as_secs_f64());
+}
+
+pub(crate) fn hand_out_ended(outcome: &'static str) {
+    counter!("chatbox_deliveries_total", "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn switched() {
+    counter!("chatbox_focus_switches_total").increment(1);
 }
 
 pub(crate) fn turn(outcome: &'static str, took: Duration) {

@@ -4,17 +4,17 @@
 use crate::dispatch::{keep_lane, until_due};
 use crate::house::{House, millis};
 use crate::id::{DeliveryId, MailboxId, Millis};
-use crate::router;
 use crate::store::{
     Chat, Claim, Claimed, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, Settle, Settled, Step,
     StoreError,
 };
+use crate::{meters, router};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How many rows of a lane are read at once.
 const ROWS: u32 = 32;
@@ -161,10 +161,24 @@ async fn drain(
                 break;
             }
             let (to, pause_after) = one(house, mailbox, endpoint, row).await?;
+            if let Some(outcome) = ended(&to) {
+                meters::hand_out_ended(outcome);
+            }
             if !settle(house, claimed, Some(row.id), to, pause_after).await? {
                 return Ok(());
             }
         }
+    }
+}
+
+/// How a hand-out ended, if it did.
+fn ended(to: &Settled) -> Option<&'static str> {
+    match to {
+        Settled::Delivered { .. } => Some("delivered"),
+        Settled::Failed { .. } => Some("failed"),
+        Settled::Expired => Some("expired"),
+        Settled::Unknown { .. } => Some("unknown"),
+        Settled::Custody | Settled::Retry { .. } | Settled::Release { .. } => None,
     }
 }
 
@@ -184,7 +198,10 @@ async fn one(
         let reason = "there is nothing left to hand out".to_owned();
         return Ok((Settled::Failed { reason }, None));
     };
-    Ok(match endpoint.hand(&hand_out).await {
+    let began = Instant::now();
+    let handed = endpoint.hand(&hand_out).await;
+    meters::hand_out_tried(began.elapsed());
+    Ok(match handed {
         Handed::Delivered => {
             let receipt = crate::connector::Receipt::default();
             (Settled::Delivered { receipt }, None)

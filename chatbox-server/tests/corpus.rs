@@ -539,7 +539,14 @@ fn every_row_has_a_case_or_a_test_or_says_what_it_waits_for() {
             (None, _) => {}
         }
     }
-    let wanted = [("C", 49), ("F", 43), ("H", 50), ("L", 43), ("T", 43), ("W", 45)];
+    let wanted = [
+        ("C", 49),
+        ("F", 43),
+        ("H", 50),
+        ("L", 43),
+        ("T", 43),
+        ("W", 45),
+    ];
     let wanted = wanted
         .iter()
         .flat_map(|(letter, most)| (1..=*most).map(move |nth| format!("{letter}{nth:02}")));

@@ -4,8 +4,8 @@ use super::Chatbox;
 use crate::focus::Focus;
 use crate::house::Error;
 use crate::id::{ChatId, MailboxId};
-use crate::router;
 use crate::store::{Admin, Done, Door, LogRow, Mailbox, Outcome, Overview, Span, Step, Switch};
+use crate::{meters, router};
 
 /// How many rows are read at once for a recap.
 const PAGE: u32 = 500;
@@ -48,6 +48,9 @@ impl Chatbox {
         let Outcome::Done(Done::Switched { focus, moved }) = outcome else {
             return Err(Error::NotFound("such chat in this mailbox".to_owned()));
         };
+        if moved {
+            meters::switched();
+        }
         let (unread, older) = self.recap(focus, older).await?;
         Ok(Switched {
             focus,

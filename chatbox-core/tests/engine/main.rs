@@ -751,6 +751,43 @@ async fn what_arrives_and_not_as_asked_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hand_outs_and_switches_are_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let page = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness::default());
+    let chatbox = &world.chatbox;
+    let pushed = chatbox
+        .pushed_mailbox("pushed", Some(harness.clone()))
+        .await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    let reason = "400".to_owned();
+    harness.next(Some("secret"), [again(1), Handed::Failed { reason }]);
+    for text in ["secret", "two"] {
+        town.say("ana", text).await;
+    }
+    sleep(SOON).await;
+    let ana = chatbox.overview(&pushed, 1).await.expect("a read")[0]
+        .chat
+        .id;
+    for to in [Some(ana), Some(ana), None] {
+        chatbox.switch(&pushed, to, 0).await.expect("it can be");
+    }
+    let page = page.render();
+    for counted in [
+        r#"chatbox_deliveries_total{outcome="failed"} 1"#,
+        r#"chatbox_deliveries_total{outcome="delivered"} 1"#,
+        "chatbox_delivery_attempts_total 3",
+        "chatbox_focus_switches_total 2",
+    ] {
+        assert!(page.contains(counted), "{counted}: {page}");
+    }
+    assert!(!page.contains("secret"), "no label holds a text: {page}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_account_of_a_platform_is_one_connection() {
     let world = World::new(Script::echo()).await;
     let add = async |mailbox: &str| world.chatbox.add(Connect::new(alpha(), mailbox)).await;
