@@ -220,7 +220,7 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, Id(id): Id) -> Result<Jso
 }
 
 /// The number in an id of ours, with or without its prefix.
-fn number(id: &str, prefix: &str) -> Option<i64> {
+pub(super) fn number(id: &str, prefix: &str) -> Option<i64> {
     let digits = id.strip_prefix(prefix).unwrap_or(id);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()

@@ -2,6 +2,7 @@
 
 mod ask;
 mod body;
+mod chats;
 mod connections;
 mod deliveries;
 mod guard;

@@ -1,7 +1,9 @@
 //! The document of the API, made of the doors themselves. Rights are read from it, so it cannot say anything else than
 //! what holds.
 
-use super::{Problem, connections, deliveries, health, inbound, login, mailboxes, schema, tokens};
+use super::{
+    Problem, chats, connections, deliveries, health, inbound, login, mailboxes, schema, tokens,
+};
 use crate::app::App;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -46,6 +48,10 @@ pub(super) fn doors() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(mailboxes::list))
         .routes(routes!(mailboxes::token))
         .routes(routes!(mailboxes::unpause))
+        .routes(routes!(chats::list))
+        .routes(routes!(chats::search))
+        .routes(routes!(chats::messages))
+        .routes(routes!(chats::mute))
         .routes(routes!(inbound::receive))
         .routes(routes!(deliveries::list, deliveries::purge))
         .routes(routes!(deliveries::retry))
