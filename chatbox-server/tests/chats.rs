@@ -97,11 +97,7 @@ fn what_is_not_there_or_out_of_range_is_refused_by_its_code() {
     let cases = [
         ("/v1/mailboxes/nobody/chats", 404, "not_found"),
         ("/v1/mailboxes/main/chats?limit=0", 422, "out_of_range"),
-        (
-            "/v1/mailboxes/main/chats?limits=1",
-            422,
-            "unknown_field",
-        ),
+        ("/v1/mailboxes/main/chats?limits=1", 422, "unknown_field"),
         ("/v1/mailboxes/main/search?words=%20", 422, "out_of_range"),
         ("/v1/mailboxes/nobody/search?words=x", 404, "not_found"),
         ("/v1/chats/cht_99/messages", 404, "not_found"),
