@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use chatbox_backends::webhook::schedule::{self, Next};
 use chatbox_backends::webhook::{Body, Endpoint, Sender, Signer, WebhookId, fresh_secret};
 use chatbox_core::connector::Egress;
-use chatbox_core::id::Address;
+use chatbox_core::id::ChatId;
 use chatbox_core::push::{self, HandOut, Handed};
 use chatbox_core::secret::Secret;
-use chatbox_core::store::{Chat, Overview, Store, StoreError};
+use chatbox_core::store::{Overview, Store, StoreError};
 use chatbox_core::template::{ChatLine, Moment, Templates, Written, preview};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -142,7 +142,7 @@ pub struct Webhook {
 impl Webhook {
     /// What the start line says.
     pub fn line(&self) -> String {
-        format!("webhook {:?}", self.endpoint)
+        format!("webhook {}", self.endpoint.place())
     }
 
     async fn body(&self, hand_out: &HandOut, id: WebhookId) -> Result<Body, Unsaid> {
@@ -154,10 +154,10 @@ impl Webhook {
         let lines: Vec<ChatLine> = chats.iter().map(|it| line(it, looks_at)).collect();
         // Whether the mailbox looked there is as it was when the row came in, for every attempt alike.
         let focus = match hand_out.focal {
-            true => Some(address(&hand_out.chat)),
+            true => Some(hand_out.chat.address()),
             false => focal
                 .filter(|it| it.chat.id != hand_out.chat.id)
-                .map(|it| address(&it.chat)),
+                .map(|it| it.chat.address()),
         };
         let moment = Moment {
             focus,
@@ -200,8 +200,7 @@ impl From<StoreError> for Unsaid {
 #[async_trait]
 impl push::Endpoint for Webhook {
     async fn hand(&self, hand_out: &HandOut) -> Handed {
-        let id = WebhookId::new(format!("dlv_{}", hand_out.delivery));
-        let id = id.expect("digits and an underscore are an id");
+        let id = WebhookId::from(hand_out.delivery);
         let body = match self.body(hand_out, id.clone()).await {
             Ok(body) => body,
             Err(Unsaid::Later(error)) => {
@@ -227,16 +226,9 @@ impl push::Endpoint for Webhook {
     }
 }
 
-fn address(chat: &Chat) -> Address {
-    Address {
-        platform: chat.platform.clone(),
-        handle: chat.handle.clone(),
-    }
-}
-
-fn line(overview: &Overview, looks_at: Option<chatbox_core::id::ChatId>) -> ChatLine {
+fn line(overview: &Overview, looks_at: Option<ChatId>) -> ChatLine {
     ChatLine {
-        id: address(&overview.chat).to_string(),
+        id: overview.chat.address().to_string(),
         name: overview.chat.name.clone(),
         focal: Some(overview.chat.id) == looks_at,
         unread: overview.unread,

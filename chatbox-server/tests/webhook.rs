@@ -142,6 +142,12 @@ fn mailboxes(folder: &Path, data: &Path, arguments: &[&str]) -> Value {
 fn a_message_is_posted_once_signed_so_that_others_can_verify_it() {
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::open());
     let running = Running::start(folder.path(), &config(&sink));
+    let place = sink
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches("/hook");
+    let health = running.get("/health");
+    assert!(health.contains(&format!("webhook {place}")), "{health}");
     let feed = running.add_feed("alerts");
     say(&running, &feed, "e1", "hello \"agent\" $TEXT");
     let came = sink.wait(1).remove(0);

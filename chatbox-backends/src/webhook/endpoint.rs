@@ -84,6 +84,15 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Its host and port, for people.
+    pub fn place(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}")
+    }
+}
+
 fn authorization(bearer: &Secret) -> Result<HeaderValue, EndpointError> {
     let token = bearer.expose();
     let visible = token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -99,8 +108,6 @@ fn authorization(bearer: &Secret) -> Result<HeaderValue, EndpointError> {
 /// An address may hold a key in its path: only host and port are shown.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.url.host_str().unwrap_or_default();
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        write!(f, "Endpoint({host}:{port})")
+        write!(f, "Endpoint({})", self.place())
     }
 }

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 /// How often a delivery is tried.
 pub const ATTEMPTS: u32 = 10;
-/// After so many failed deliveries in a row the endpoint is left alone until somebody says otherwise.
-pub const PAUSE_AFTER: u32 = 10;
 /// How long an endpoint rests that is asked too much, where it does not say itself.
 pub const REST: Duration = Duration::from_secs(5);
 
@@ -35,7 +33,7 @@ pub enum Next {
         /// And until then nothing else is sent to the endpoint for this long.
         rest: Option<Duration>,
     },
-    /// It has failed, and counts among those in a row.
+    /// It has failed, and counts among those in a row, after which the engine pauses the mailbox.
     Fail,
     /// It stays where it is, and its endpoint is left alone at once.
     Pause,
@@ -62,11 +60,6 @@ pub fn next(attempt: &Attempt, made: u32, chance: f64) -> Next {
         wait: wait.max(attempt.retry_after.unwrap_or_default()),
         rest,
     }
-}
-
-/// Whether an endpoint is left alone after so many failed deliveries in a row.
-pub fn pauses(failed_in_a_row: u32) -> bool {
-    failed_in_a_row >= PAUSE_AFTER
 }
 
 #[cfg(test)]
@@ -137,7 +130,6 @@ mod tests {
         ] {
             assert_eq!(next(&attempt(verdict, Some(9)), 1, 0.5), end);
         }
-        assert!(!pauses(9) && pauses(10) && pauses(11));
     }
 
     proptest! {

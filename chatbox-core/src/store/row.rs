@@ -6,8 +6,8 @@ use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
 use crate::event::{ChatKind, EventBody};
 use crate::focus::Focus;
 use crate::id::{
-    AccountId, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId, Millis,
-    Platform, Seq, SessionId,
+    AccountId, Address, ChatId, ConnectionId, DeliveryId, EventId, ExternalId, Handle, MailboxId,
+    Millis, Platform, Seq, SessionId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,16 @@ pub struct Chat {
     pub session: SessionId,
     /// Its newest row.
     pub head: Seq,
+}
+
+impl Chat {
+    /// What agents and people call it.
+    pub fn address(&self) -> Address {
+        Address {
+            platform: self.platform.clone(),
+            handle: self.handle.clone(),
+        }
+    }
 }
 
 /// A chat as its mailbox sees it.

@@ -68,10 +68,7 @@ impl<'a> Moment<'a> {
             Author::System => None,
         };
         Self {
-            chat: Address {
-                platform: chat.platform.clone(),
-                handle: chat.handle.clone(),
-            },
+            chat: chat.address(),
             chat_name: chat.name.as_deref(),
             chat_kind: chat.kind,
             sender,

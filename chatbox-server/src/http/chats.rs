@@ -10,7 +10,7 @@ use crate::app::App;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::event::ChatKind;
-use chatbox_core::id::{Address, ChatId, MailboxId, Seq};
+use chatbox_core::id::{ChatId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, LogRow, Mailbox, Overview, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl ChatView {
         Self {
             focal: mailbox.focus.chat == Some(chat.id),
             id: format!("cht_{}", chat.id),
-            address: address(&chat),
+            address: chat.address().to_string(),
             kind: chat.kind,
             name: chat.name,
             unread,
@@ -95,14 +95,6 @@ impl ChatView {
             last: last.map(MessageView::from),
         }
     }
-}
-
-fn address(chat: &Chat) -> String {
-    let address = Address {
-        platform: chat.platform.clone(),
-        handle: chat.handle.clone(),
-    };
-    address.to_string()
 }
 
 impl From<LogRow> for MessageView {

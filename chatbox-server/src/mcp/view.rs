@@ -1,7 +1,7 @@
 //! What agents are shown of chats and rows.
 
 use chatbox_core::event::{Attachment, ChatKind, EventBody, Media};
-use chatbox_core::id::{Address, Millis};
+use chatbox_core::id::Millis;
 use chatbox_core::store::{Author, Chat, LogRow, Overview};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,11 +76,7 @@ pub(super) struct FileView {
 
 /// A chat's name.
 pub(super) fn chat_id(chat: &Chat) -> String {
-    let address = Address {
-        platform: chat.platform.clone(),
-        handle: chat.handle.clone(),
-    };
-    address.to_string()
+    chat.address().to_string()
 }
 
 /// A chat of the list.
