@@ -32,6 +32,7 @@ pub async fn invite(database: &Path, people: usize) -> Result<()> {
         let token = Token {
             prefix: format!("login_bench{n}"),
             hash: hash(&login(n)),
+            account: "main".into(),
             principal: format!("person{n}"),
             scopes: vec!["chat".to_owned()],
             until: None,

@@ -6,11 +6,11 @@ use crate::id::{
     ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
 };
 use crate::link::{Link, locked};
-use crate::push::Pushed;
+use crate::push::{Endpoint, Rooms};
 use crate::rate::Rates;
 use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub struct Tuning {
     pub turns: usize,
     /// So many chats of one connection are sent to at once.
     pub sends: usize,
-    /// So many chats are handed to one endpoint at once.
+    /// So many chats are handed to one mailbox at once.
     pub hands: usize,
     /// After so many hand-outs in a row that came to nothing a mailbox is paused.
     pub pause_after: u32,
@@ -113,7 +113,10 @@ pub(crate) struct House {
     pub(crate) rates: Rates,
     pub(crate) links: watch::Sender<HashMap<ConnectionId, Arc<Link>>>,
     pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
-    pub(crate) endpoints: RwLock<HashMap<MailboxId, Pushed>>,
+    /// Who answers a mailbox that has no backend of its own.
+    pub(crate) backend: RwLock<Option<Arc<dyn CognitiveBackend>>>,
+    pub(crate) endpoint: RwLock<Option<Arc<dyn Endpoint>>>,
+    pub(crate) rooms: Rooms,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
     /// A hand-out may be due.
@@ -135,7 +138,9 @@ impl House {
             rates: Rates::default(),
             links: watch::Sender::default(),
             backends: RwLock::default(),
-            endpoints: RwLock::default(),
+            backend: RwLock::default(),
+            endpoint: RwLock::default(),
+            rooms: Rooms::default(),
             turns_due: Notify::new(),
             hands_due: Notify::new(),
             closing: CancellationToken::new(),
@@ -169,26 +174,21 @@ impl House {
     }
 
     pub(crate) fn backend(&self, mailbox: &MailboxId) -> Option<Arc<dyn CognitiveBackend>> {
-        self.backends
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(mailbox)
-            .cloned()
+        let own = read(&self.backends).get(mailbox).cloned();
+        own.or_else(|| read(&self.backend).clone())
     }
 
-    /// The mailboxes that have a backend here.
-    pub(crate) fn answered(&self) -> Vec<MailboxId> {
-        let backends = self.backends.read();
-        let backends = backends.unwrap_or_else(PoisonError::into_inner);
-        backends.keys().cloned().collect()
+    /// The mailboxes that are answered here; `None` where all are.
+    pub(crate) fn answered(&self) -> Option<Vec<MailboxId>> {
+        match *read(&self.backend) {
+            Some(_) => None,
+            None => Some(read(&self.backends).keys().cloned().collect()),
+        }
     }
 
-    /// The endpoints that are handed to here.
-    pub(crate) fn endpoints(&self) -> Vec<(MailboxId, Pushed)> {
-        let endpoints = self.endpoints.read();
-        let endpoints = endpoints.unwrap_or_else(PoisonError::into_inner);
-        let all = endpoints.iter().map(|(id, it)| (id.clone(), it.clone()));
-        all.collect()
+    /// Where hand-outs go from here.
+    pub(crate) fn endpoint(&self) -> Option<Arc<dyn Endpoint>> {
+        read(&self.endpoint).clone()
     }
 
     /// Whether arrivals of a mailbox may be taken for a turn at once.
@@ -237,6 +237,10 @@ impl House {
             }
         }
     }
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ten thousand years: what takes longer takes for ever, and the store can still add it to a time.

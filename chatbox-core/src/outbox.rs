@@ -67,6 +67,7 @@ async fn take_due(
     let claim = Claim {
         kind: LaneKind::Out,
         owner,
+        except: Vec::new(),
         offer: house.offer(),
         limit,
     };

@@ -1,49 +1,75 @@
-//! The push door: hands rows to a mailbox's own endpoint, in order in each chat, and settles every one of them. The endpoint
-//! says what became of one attempt; when the next one is due is decided with it, and kept in the outbox.
+//! The push door: hands rows to a mailbox's own endpoint, in order in each chat, service events to a subscription's, and
+//! settles every one of them. The endpoint says what became of one attempt; when the next one is due is decided with it, and
+//! kept in the outbox. One that has too much to do, or is dead, takes no room from the others.
 
 use crate::dispatch::{keep_lane, until_due};
 use crate::house::{House, millis};
 use crate::id::{DeliveryId, MailboxId, Millis};
+use crate::link::locked;
 use crate::store::{
-    Chat, Claim, Claimed, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, Settle, Settled, Step,
-    StoreError,
+    Chat, Claim, Claimed, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, ServiceEvent, Settle,
+    Settled, Step, StoreError,
 };
 use crate::{meters, router};
 use async_trait::async_trait;
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
+/// So many lanes are handed out at once, whosever they are.
+const AT_ONCE: usize = 1024;
+/// So many lanes are claimed at once: no more than a few of one that is full are held for nothing.
+const CLAIM: usize = 16;
 /// How many rows of a lane are read at once.
 const ROWS: u32 = 32;
 /// Lanes are looked for at least so often, in case a hint was lost.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Where a mailbox's messages go: a webhook, or whatever an embedder puts there.
+/// Where messages of mailboxes that are pushed go, and service events: webhooks, or whatever an embedder puts there.
 #[async_trait]
 pub trait Endpoint: Debug + Send + Sync + 'static {
-    /// Hands one row over, once. Called again for the same delivery, it is the same hand-out: whoever receives knows it by
+    /// Hands one thing over, once. Called again for the same delivery, it is the same hand-out: whoever receives knows it by
     /// its id. Must end well within a lane's lease or be cut off by its own timeout.
     async fn hand(&self, hand_out: &HandOut) -> Handed;
 }
 
-/// One row on its way to an endpoint.
+/// One thing on its way to an endpoint.
 #[derive(Clone, Debug)]
 pub struct HandOut {
     /// Which. The same in every attempt.
     pub delivery: DeliveryId,
     /// How many attempts came to nothing before.
     pub attempts: u32,
-    /// Whether the mailbox looked at the chat when the row came in.
-    pub focal: bool,
-    /// Whose.
-    pub mailbox: MailboxId,
-    /// The row's chat.
-    pub chat: Chat,
-    /// The row, as it reads now.
-    pub row: LogRow,
+    /// When it was to be handed out first.
+    pub at: Millis,
+    /// What it is, and whose.
+    pub item: Item,
+}
+
+/// What is handed out.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A row, to its mailbox.
+    Row {
+        /// Whose.
+        mailbox: MailboxId,
+        /// Whether the mailbox looked at the chat when the row came in.
+        focal: bool,
+        /// The row's chat.
+        chat: Box<Chat>,
+        /// The row, as it reads now.
+        row: Box<LogRow>,
+    },
+    /// A service event, to a subscription.
+    Event {
+        /// Whose.
+        subscription: String,
+        /// What happened.
+        event: ServiceEvent,
+    },
 }
 
 /// What became of one attempt.
@@ -70,17 +96,34 @@ pub enum Handed {
     },
 }
 
-/// An endpoint and how much of it is in use.
-#[derive(Clone, Debug)]
-pub(crate) struct Pushed {
-    pub(crate) endpoint: Arc<dyn Endpoint>,
-    pub(crate) room: Arc<Semaphore>,
+/// How much is handed to each mailbox or subscription at once: forgotten where nothing is.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+impl Rooms {
+    /// Those who are handed as much as may be at once.
+    fn full(&self) -> Vec<String> {
+        let mut rooms = locked(&self.0);
+        rooms.retain(|_, room| Arc::strong_count(room) > 1);
+        let full = rooms
+            .iter()
+            .filter(|(_, room)| room.available_permits() == 0);
+        full.map(|(owner, _)| owner.clone()).collect()
+    }
+
+    fn of(&self, owner: &str, size: usize) -> Arc<Semaphore> {
+        let mut rooms = locked(&self.0);
+        let room = rooms.entry(owner.to_owned());
+        room.or_insert_with(|| Arc::new(Semaphore::new(size)))
+            .clone()
+    }
 }
 
 /// Hands out what is due until the house closes.
 pub(crate) async fn run(house: Arc<House>) {
+    let all = Arc::new(Semaphore::new(AT_ONCE));
     while !house.closing.is_cancelled() {
-        let wait = match take_due(&house).await {
+        let wait = match take_due(&house, &all).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!(%error, "hand-outs cannot be claimed");
@@ -97,56 +140,68 @@ pub(crate) async fn run(house: Arc<House>) {
 }
 
 /// Claims what is due and begins it. How long until something else may be due.
-async fn take_due(house: &Arc<House>) -> Result<Duration, StoreError> {
-    let endpoints = house.endpoints();
-    if endpoints.is_empty() {
+async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, StoreError> {
+    let Some(endpoint) = house.endpoint() else {
         return Ok(SWEEP);
-    }
-    for (mailbox, pushed) in endpoints {
-        let free = pushed.room.available_permits();
-        if free == 0 {
-            continue;
+    };
+    loop {
+        let limit = all.available_permits().min(CLAIM);
+        if limit == 0 {
+            return Ok(SWEEP);
         }
         let claim = Claim {
-            kind: LaneKind::Out,
-            owner: Some(mailbox.as_str().to_owned()),
+            kind: LaneKind::Push,
+            owner: None,
+            except: house.rooms.full(),
             offer: house.offer(),
-            limit: u32::try_from(free).unwrap_or(u32::MAX),
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
         };
         let outcome = router::single(house, Step::Claim(claim)).await?;
-        if let Outcome::Done(Done::Claimed { lanes }) = outcome {
-            for lane in lanes {
-                let room = pushed.room.clone().try_acquire_owned().ok();
-                begin(house, &mailbox, pushed.clone(), room, lane);
-            }
+        let Outcome::Done(Done::Claimed { lanes }) = outcome else {
+            return Ok(SWEEP);
+        };
+        let left = lanes.len() == limit;
+        for lane in lanes {
+            let room = house.rooms.of(&lane.lane.owner, house.tuning.hands);
+            let place = all.clone().try_acquire_owned().ok();
+            begin(house, endpoint.clone(), room, place, lane);
+        }
+        if !left {
+            return until_due(house, LaneKind::Push).await;
         }
     }
-    until_due(house, LaneKind::Out).await
 }
 
 fn begin(
     house: &Arc<House>,
-    mailbox: &MailboxId,
-    pushed: Pushed,
-    room: Option<OwnedSemaphorePermit>,
+    endpoint: Arc<dyn Endpoint>,
+    room: Arc<Semaphore>,
+    place: Option<OwnedSemaphorePermit>,
     claimed: Claimed,
 ) {
-    let (house, mailbox) = (house.clone(), mailbox.clone());
+    // Taken now if there is room, so that the next claim sees who is full.
+    let taken = room.clone().try_acquire_owned().ok();
+    let house = house.clone();
     house.tasks.clone().spawn(async move {
-        let work = drain(&house, &mailbox, &*pushed.endpoint, &claimed);
+        let work = async {
+            let _taken = match taken {
+                Some(taken) => Some(taken),
+                None => room.acquire_owned().await.ok(),
+            };
+            drain(&house, &*endpoint, &claimed).await
+        };
         if let Err(error) = keep_lane(&house, &claimed, work).await {
             tracing::error!(%error, lane = %claimed.lane.key, "a hand-out could not be settled");
         }
-        drop(room);
+        drop(place);
         house.hands_due.notify_one();
     });
 }
 
 /// Hands out the rows of a claimed lane in order, until none is left or one must wait.
-#[tracing::instrument(skip_all, fields(%mailbox, lane = %claimed.lane.key))]
+#[tracing::instrument(skip_all, fields(owner = %claimed.lane.owner, lane = %claimed.lane.key))]
 async fn drain(
     house: &House,
-    mailbox: &MailboxId,
     endpoint: &dyn Endpoint,
     claimed: &Claimed,
 ) -> Result<(), StoreError> {
@@ -160,7 +215,7 @@ async fn drain(
             if house.closing.is_cancelled() {
                 break;
             }
-            let (to, pause_after) = one(house, mailbox, endpoint, row).await?;
+            let (to, pause_after) = one(house, endpoint, row).await?;
             if let Some(outcome) = ended(&to) {
                 meters::hand_out_ended(outcome);
             }
@@ -185,7 +240,6 @@ fn ended(to: &Settled) -> Option<&'static str> {
 /// One attempt with one row: what becomes of it, and after how many failures in a row the mailbox pauses.
 async fn one(
     house: &House,
-    mailbox: &MailboxId,
     endpoint: &dyn Endpoint,
     delivery: &Delivery,
 ) -> Result<(Settled, Option<u32>), StoreError> {
@@ -194,7 +248,7 @@ async fn one(
     if now >= delivery.expires.0 {
         return Ok((Settled::Expired, most));
     }
-    let Some(hand_out) = hand_out(house, mailbox, delivery).await? else {
+    let Some(hand_out) = hand_out(house, delivery).await? else {
         let reason = "there is nothing left to hand out".to_owned();
         return Ok((Settled::Failed { reason }, None));
     };
@@ -223,23 +277,32 @@ async fn one(
     })
 }
 
-async fn hand_out(
-    house: &House,
-    mailbox: &MailboxId,
-    delivery: &Delivery,
-) -> Result<Option<HandOut>, StoreError> {
-    let Parcel::Hand { focal } = delivery.parcel else {
-        return Ok(None);
+async fn hand_out(house: &House, delivery: &Delivery) -> Result<Option<HandOut>, StoreError> {
+    let item = match &delivery.parcel {
+        Parcel::Perform(_) => return Ok(None),
+        Parcel::Event { event } => Item::Event {
+            subscription: delivery.lane.owner.clone(),
+            event: event.clone(),
+        },
+        Parcel::Hand { focal } => {
+            let chat = house.store.chat(delivery.chat).await?;
+            let row = house.store.row(delivery.seq).await?;
+            let (Some(chat), Some(row)) = (chat, row) else {
+                return Ok(None);
+            };
+            Item::Row {
+                mailbox: MailboxId::new(delivery.lane.owner.clone()),
+                focal: *focal,
+                chat: Box::new(chat),
+                row: Box::new(row),
+            }
+        }
     };
-    let chat = house.store.chat(delivery.chat).await?;
-    let row = house.store.row(delivery.seq).await?;
-    Ok(chat.zip(row).map(|(chat, row)| HandOut {
+    Ok(Some(HandOut {
         delivery: delivery.id,
         attempts: delivery.attempts,
-        focal,
-        mailbox: mailbox.clone(),
-        chat,
-        row,
+        at: delivery.at,
+        item,
     }))
 }
 

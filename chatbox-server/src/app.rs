@@ -7,12 +7,13 @@ use crate::http::{AddedView, Problem};
 use crate::mcp::Streams;
 use crate::placeholder::is_placeholder;
 use crate::tidings::Tidings;
+use crate::webhook::Webhooks;
 use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
 use chatbox_core::connector::{Egress, Secrets, Settings};
 use chatbox_core::id::{MailboxId, Platform};
 use chatbox_core::secret::Secret;
-use chatbox_core::store::StoreError;
+use chatbox_core::store::{Connection, StoreError};
 use chatbox_core::{Chatbox, Connect};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::{BTreeMap, HashMap};
@@ -55,6 +56,8 @@ pub struct App {
     pub tidings: Tidings,
     /// Agents' answers that stay open.
     pub streams: Streams,
+    /// How mailboxes and subscriptions are told.
+    pub webhooks: Arc<Webhooks>,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -74,6 +77,7 @@ impl App {
         is_loopback: bool,
         settings: BTreeMap<String, toml::Table>,
         tidings: Tidings,
+        webhooks: Arc<Webhooks>,
     ) -> Self {
         let (base, started) = (RwLock::new(base), Instant::now());
         let inbound = Mutex::default();
@@ -89,6 +93,7 @@ impl App {
             settings,
             tidings,
             streams: Streams::default(),
+            webhooks,
             inbound,
         }
     }
@@ -145,7 +150,7 @@ impl App {
     ///
     /// # Errors
     /// A name that cannot be a platform's or is taken, or the store.
-    pub async fn add_feed(&self, name: &str) -> Result<AddedView, Problem> {
+    pub async fn add_feed(&self, mailbox: &MailboxId, name: &str) -> Result<AddedView, Problem> {
         let name = Platform::new(name);
         if !name.is_valid() || self.platforms.get(&name).is_some() || name.as_str() == "webchat" {
             let detail = "the name must have 1 to 32 of a-z, 0-9 and -, and be no channel's";
@@ -157,7 +162,7 @@ impl App {
             .connections()
             .await?
             .iter()
-            .any(|row| row.platform == name);
+            .any(|row| row.platform == name && row.mailbox == *mailbox);
         if taken {
             let conflict = chatbox_core::Error::Conflict(format!(
                 "there is a connection named {name} already"
@@ -166,7 +171,7 @@ impl App {
         }
         let id = self
             .chatbox
-            .connect(Connect::new(Feed { name: name.clone() }, MAILBOX))
+            .connect(Connect::new(Feed { name: name.clone() }, mailbox.clone()))
             .await?;
         let token = self
             .auth
@@ -195,6 +200,7 @@ impl App {
     /// An unknown channel, what its platform says, or the store.
     pub async fn add_channel(
         &self,
+        mailbox: &MailboxId,
         platform: &Platform,
         secrets: BTreeMap<String, Secret>,
         settings: BTreeMap<String, String>,
@@ -216,7 +222,7 @@ impl App {
             return Err(Problem::new(status, "placeholder", detail, hint));
         }
         let (settings, egress) = self.settings_for(platform, settings)?;
-        let mailbox = MailboxId::from(MAILBOX);
+        let mailbox = mailbox.clone();
         let (secrets, policy) = (Secrets(secrets), Policy::default());
         let added = self
             .chatbox
@@ -278,10 +284,7 @@ impl App {
                 continue;
             }
             let (id, platform) = (row.id.clone(), row.platform.clone());
-            let factory = self
-                .platforms
-                .get(&platform)
-                .or_else(|| feed(&row.ident, &platform));
+            let factory = self.platforms.get(&platform).or_else(|| feed(&row));
             let Some(factory) = factory else {
                 tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
                 continue;
@@ -299,15 +302,13 @@ impl App {
     }
 }
 
-/// A feed is its own account: no platform's account has its platform's name.
-fn feed(
-    ident: &chatbox_core::id::ExternalId,
-    platform: &Platform,
-) -> Option<Arc<dyn chatbox_core::connector::AdapterFactory>> {
-    let is_feed = ident.as_str() == platform.as_str() || ident.as_str() == MAILBOX;
-    (is_feed && platform.as_str() != "webchat").then(|| {
+/// A feed is its own account: no platform's account has its platform's or its mailbox's name.
+fn feed(row: &Connection) -> Option<Arc<dyn chatbox_core::connector::AdapterFactory>> {
+    let ident = row.ident.as_str();
+    let is_feed = ident == row.platform.as_str() || ident == row.mailbox.as_str();
+    (is_feed && row.platform.as_str() != "webchat").then(|| {
         Arc::new(Feed {
-            name: platform.clone(),
+            name: row.platform.clone(),
         }) as _
     })
 }

@@ -2,7 +2,7 @@
 //! connector by its own token.
 
 use chatbox_core::admit::hash;
-use chatbox_core::id::{ExternalId, Millis, code, fresh};
+use chatbox_core::id::{AccountId, ExternalId, Millis, code, fresh};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Admin, Step, Store, StoreError, Token};
 use clap::ValueEnum;
@@ -70,7 +70,7 @@ impl fmt::Display for Scope {
 }
 
 /// What a token is worth at the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pass {
     /// Nobody issued it, or not for the API.
     Nobody,
@@ -79,8 +79,24 @@ pub enum Pass {
     /// Its time is over.
     Expired,
     /// It is valid.
-    Has(Scope),
+    Has(Caller),
 }
+
+/// Who asks, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant in which they ask.
+    pub account: AccountId,
+    /// Who they are, for people.
+    pub name: String,
+    /// What they may do there.
+    pub scope: Scope,
+    /// Whether they run this server, and may do what concerns no single account.
+    pub is_operator: bool,
+}
+
+/// The account that a fresh server has.
+pub const HOME: &str = "main";
 
 /// A token as made.
 #[derive(Debug)]
@@ -167,44 +183,9 @@ impl Auth {
         scope: &str,
         life: Option<Duration>,
     ) -> Result<Secret, StoreError> {
-        let made = self.make(fresh(prefix), principal, scope, life).await?;
-        Ok(made.whole)
-    }
-
-    /// As [`Auth::issue`], with a findable part that is known beforehand: a token that has it is valid no longer.
-    ///
-    /// # Errors
-    /// The store.
-    pub async fn replace(
-        &self,
-        prefix: String,
-        principal: &str,
-        scope: &str,
-        life: Option<Duration>,
-    ) -> Result<Secret, StoreError> {
-        let made = self.make(prefix, principal, scope, life).await?;
-        Ok(made.whole)
-    }
-
-    async fn make(
-        &self,
-        prefix: String,
-        principal: &str,
-        scope: &str,
-        life: Option<Duration>,
-    ) -> Result<Made, StoreError> {
-        let whole = format!("{prefix}.{}", code(32));
-        let after = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-        let token = Token {
-            prefix: prefix.clone(),
-            hash: hash(&whole),
-            principal: principal.to_owned(),
-            scopes: vec![scope.to_owned()],
-            until: life.map(|life| Millis(now().0.saturating_add(after(life)))),
-        };
+        let (made, token) = draft(&HOME.into(), fresh(prefix), principal, scope, life);
         self.put(token).await?;
-        let whole = Secret::new(whole);
-        Ok(Made { prefix, whole })
+        Ok(made.whole)
     }
 
     async fn put(&self, token: Token) -> Result<(), StoreError> {
@@ -229,7 +210,12 @@ impl Auth {
     /// The store.
     pub async fn pass(&self, whole: &Secret) -> Result<Pass, StoreError> {
         if self.is_operator(whole) {
-            return Ok(Pass::Has(Scope::Admin));
+            return Ok(Pass::Has(Caller {
+                account: HOME.into(),
+                name: "operator".to_owned(),
+                scope: Scope::Admin,
+                is_operator: true,
+            }));
         }
         let token = self.found(whole).await?;
         let Some(token) = token.filter(|token| is_api(&token.prefix)) else {
@@ -238,7 +224,12 @@ impl Auth {
         Ok(match Scope::of(&token) {
             None => Pass::Revoked,
             Some(_) if token.until.is_some_and(|until| until <= now()) => Pass::Expired,
-            Some(scope) => Pass::Has(scope),
+            Some(scope) => Pass::Has(Caller {
+                account: token.account,
+                name: token.principal,
+                scope,
+                is_operator: false,
+            }),
         })
     }
 
@@ -250,30 +241,19 @@ impl Auth {
         if self.store.token(OWNERS_KEY).await?.is_some() {
             return Ok(None);
         }
-        let scope = Scope::Admin.as_str();
-        let made = self.make(OWNERS_KEY.to_owned(), OWNER, scope, None).await;
-        made.map(Some)
+        let (prefix, scope) = (OWNERS_KEY.to_owned(), Scope::Admin.as_str());
+        let (made, token) = draft(&HOME.into(), prefix, OWNER, scope, None);
+        self.put(token).await?;
+        Ok(Some(made))
     }
 
-    /// A token of the API.
+    /// Every token of the API in an account.
     ///
     /// # Errors
     /// The store.
-    pub async fn create(
-        &self,
-        name: &str,
-        scope: Scope,
-        life: Option<Duration>,
-    ) -> Result<Made, StoreError> {
-        self.make(fresh(API), name, scope.as_str(), life).await
-    }
-
-    /// Every token of the API.
-    ///
-    /// # Errors
-    /// The store.
-    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+    pub async fn tokens(&self, account: &AccountId) -> Result<Vec<Token>, StoreError> {
         let mut tokens = self.store.tokens(&format!("{API}_")).await?;
+        tokens.retain(|token| token.account == *account);
         tokens.sort_by(|a, b| a.principal.cmp(&b.principal));
         Ok(tokens)
     }
@@ -282,9 +262,10 @@ impl Auth {
     ///
     /// # Errors
     /// The store.
-    pub async fn revoke(&self, prefix: &str) -> Result<bool, StoreError> {
+    pub async fn revoke(&self, account: &AccountId, prefix: &str) -> Result<bool, StoreError> {
         let token = self.store.token(prefix).await?;
-        let Some(mut token) = token.filter(|token| is_api(&token.prefix)) else {
+        let theirs = |token: &Token| is_api(&token.prefix) && token.account == *account;
+        let Some(mut token) = token.filter(theirs) else {
             return Ok(false);
         };
         token.scopes.clear();
@@ -327,6 +308,38 @@ impl Auth {
         let (visitor, until) = locked(&self.tickets).remove(ticket)?;
         (until > Instant::now()).then_some(visitor)
     }
+}
+
+/// A token of the API that is not kept yet.
+pub fn draft_api(
+    account: &AccountId,
+    name: &str,
+    scope: Scope,
+    life: Option<Duration>,
+) -> (Made, Token) {
+    draft(account, fresh(API), name, scope.as_str(), life)
+}
+
+/// A token that is not kept yet. Where its findable part is known beforehand, it takes the place of the token that has it.
+pub fn draft(
+    account: &AccountId,
+    prefix: String,
+    principal: &str,
+    scope: &str,
+    life: Option<Duration>,
+) -> (Made, Token) {
+    let whole = format!("{prefix}.{}", code(32));
+    let after = |life: Duration| i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+    let token = Token {
+        prefix: prefix.clone(),
+        hash: hash(&whole),
+        account: account.clone(),
+        principal: principal.to_owned(),
+        scopes: vec![scope.to_owned()],
+        until: life.map(|life| Millis(now().0.saturating_add(after(life)))),
+    };
+    let whole = Secret::new(whole);
+    (Made { prefix, whole }, token)
 }
 
 fn is_api(prefix: &str) -> bool {

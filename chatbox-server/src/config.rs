@@ -36,6 +36,8 @@ pub struct Config {
     pub backend: BackendSettings,
     /// Where every message is posted, for an agent that lives elsewhere.
     pub webhook: Option<WebhookSettings>,
+    /// Whether webhooks that are set up over the API may lead to this machine or a private network.
+    pub allow_private_webhooks: bool,
     /// Settings of each channel, by its name.
     pub channels: BTreeMap<String, toml::Table>,
 }

@@ -139,7 +139,11 @@ async fn connections(app: &App) -> Vec<Finding> {
 
 async fn deliveries(app: &App) -> Vec<Finding> {
     let states = DeliveryState::DEAD.to_vec();
-    let filter = DeliveryFilter { states, limit: 100 };
+    let filter = DeliveryFilter {
+        states,
+        limit: 100,
+        ..DeliveryFilter::default()
+    };
     let dead = app
         .chatbox
         .store()

@@ -14,6 +14,7 @@ pub mod mcp;
 pub mod media;
 pub mod paths;
 mod placeholder;
+mod records;
 pub mod serve;
 pub mod tidings;
 mod vault;

@@ -10,9 +10,10 @@ use crate::media::Folder;
 use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
 use crate::tidings::{Telling, Tidings};
 use crate::vault;
+use crate::webhook::{Hook, Webhooks};
 use axum::Router;
+use chatbox_core::connector::Egress;
 use chatbox_core::id::code;
-use chatbox_core::push::Endpoint;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Store;
 use chatbox_core::{Chatbox, Options, Tuning};
@@ -175,7 +176,7 @@ pub async fn open(
         },
     };
     let chatbox = Chatbox::start(options);
-    let answers = answers(start, &chatbox, run).await?;
+    let (answers, webhooks) = answers(start, &chatbox, run).await?;
     let names = Names::new(start.config.public_url.clone());
     let app = Arc::new(App::new(
         chatbox,
@@ -187,6 +188,7 @@ pub async fn open(
         is_loopback,
         start.config.channels.clone(),
         tidings,
+        webhooks,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
     if run {
@@ -200,16 +202,41 @@ pub async fn open(
     })
 }
 
-/// Gives the mailbox what answers it: a webhook if one is configured, else a backend. Its line for people.
-async fn answers(start: &Start, chatbox: &Chatbox, run: bool) -> Result<String, Failure> {
-    if let Some(settings) = &start.config.webhook {
-        let webhook = settings.open(&start.data, chatbox.store().clone())?;
-        let line = webhook.line();
-        // A command that opens the data for a moment posts nothing.
-        let endpoint = run.then(|| Arc::new(webhook) as Arc<dyn Endpoint>);
-        let pushed = chatbox.pushed_mailbox(MAILBOX, endpoint).await;
-        return pushed.map(|_| line).map_err(not_started);
+/// Gives the mailbox of the configuration what answers it: a webhook if one is set, else a backend. Its line for people, and
+/// the webhooks of all.
+async fn answers(
+    start: &Start,
+    chatbox: &Chatbox,
+    run: bool,
+) -> Result<(String, Arc<Webhooks>), Failure> {
+    let config = &start.config;
+    let main = config.webhook.as_ref();
+    let main = main
+        .map(|settings| settings.open(&start.data))
+        .transpose()?;
+    let line = main.as_ref().map(Hook::line);
+    let egress = match config.allow_private_webhooks {
+        true => Egress::Private,
+        false => Egress::Public,
+    };
+    let (store, seal) = (chatbox.store().clone(), chatbox.seal().clone());
+    let webhooks = Arc::new(Webhooks::new(store, seal, main, egress));
+    // A command that opens the data for a moment posts nothing.
+    if run {
+        chatbox.push_through(webhooks.clone());
     }
+    let line = match line {
+        Some(line) => chatbox
+            .pushed_mailbox(MAILBOX)
+            .await
+            .map(|_| line)
+            .map_err(not_started)?,
+        None => backend(start, chatbox).await?,
+    };
+    Ok((line, webhooks))
+}
+
+async fn backend(start: &Start, chatbox: &Chatbox) -> Result<String, Failure> {
     let env = |name: &str| std::env::var(name).ok();
     let invalid = |error: chatbox_backends::SettingsError| {
         Failure::new(
@@ -221,6 +248,9 @@ async fn answers(start: &Start, chatbox: &Chatbox, run: bool) -> Result<String, 
     let choice = chatbox_backends::detect(&start.config.backend, &env);
     let choice = choice.await.map_err(invalid)?;
     let backend = chatbox_backends::build(&choice).map_err(invalid)?;
+    if let Some(backend) = &backend {
+        chatbox.answer_others(backend.clone());
+    }
     let answered = chatbox.mailbox(MAILBOX, backend).await;
     answered.map(|_| choice.to_string()).map_err(not_started)
 }
@@ -401,7 +431,12 @@ async fn add_one(
         .filter(|row| row.platform == *platform)
         .any(|row| row.policy.owner.is_some());
     match app
-        .add_channel(platform, secrets, std::collections::BTreeMap::new())
+        .add_channel(
+            &MAILBOX.into(),
+            platform,
+            secrets,
+            std::collections::BTreeMap::new(),
+        )
         .await
     {
         Ok(added) => {

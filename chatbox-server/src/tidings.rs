@@ -118,6 +118,7 @@ impl Layer for Telling {
 fn whose(step: &Step) -> Option<Whose> {
     let owner = |owner: &String, kind| match kind {
         LaneKind::Turn => Whose::Mailbox(owner.as_str().into()),
+        LaneKind::Push => Whose::Mailbox(owner.as_str().into()),
         LaneKind::Out => Whose::Connection(owner.as_str().into()),
     };
     match step {

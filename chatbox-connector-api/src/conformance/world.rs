@@ -362,6 +362,7 @@ impl World {
         let filter = DeliveryFilter {
             states: Vec::new(),
             limit: 100_000,
+            ..DeliveryFilter::default()
         };
         let all = self.ledger.deliveries(&filter).await.unwrap_or_default();
         let mut parts: Vec<_> = all.into_iter().filter(|row| row.seq == seq).collect();

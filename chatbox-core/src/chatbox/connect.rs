@@ -148,7 +148,7 @@ impl Chatbox {
             row.ident.clone(),
             row.policy.clone(),
         );
-        self.admin(Admin::PutCredential(Box::new(new))).await?;
+        self.admin(Admin::RenewConnection(Box::new(new))).await?;
         let policy = row.policy.clone().with_link(code, router::now());
         let set = Admin::SetPolicy {
             connection: row.id.clone(),

@@ -15,14 +15,12 @@ use crate::dispatch;
 use crate::house::{Error, House, Tuning};
 use crate::id::{AccountId, MailboxId};
 use crate::link::Link;
-use crate::push::{self, Endpoint, Pushed};
+use crate::push::{self, Endpoint};
 use crate::router;
 use crate::seal::{Seal, Unsealed};
 use crate::store::{Admin, Door, LaneScope, NewMailbox, Outcome, Standing, Step, Store};
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// What the engine is built from.
 #[derive(Debug)]
@@ -92,24 +90,34 @@ impl Chatbox {
             .as_ref()
             .map_or(LaneScope::Session, |backend| backend.lane());
         self.put_mailbox(&id, door, scope).await?;
-        self.answer(&id, backend, None);
+        self.answer(&id, backend);
         Ok(id)
     }
 
-    /// Makes sure a mailbox exists, and hands every message to this endpoint from now on; with none, what is to be handed
-    /// out waits for a process that has it.
+    /// Makes sure a mailbox exists whose messages are handed to the endpoint: see [`Chatbox::push_through`].
     ///
     /// # Errors
     /// The store.
-    pub async fn pushed_mailbox(
-        &self,
-        id: impl Into<MailboxId>,
-        endpoint: Option<Arc<dyn Endpoint>>,
-    ) -> Result<MailboxId, Error> {
+    pub async fn pushed_mailbox(&self, id: impl Into<MailboxId>) -> Result<MailboxId, Error> {
         let id = id.into();
         self.put_mailbox(&id, Door::Push, LaneScope::Chat).await?;
-        self.answer(&id, None, endpoint);
+        self.answer(&id, None);
         Ok(id)
+    }
+
+    /// Hands to this endpoint from now on what mailboxes that are pushed are to be handed, and subscriptions. Until
+    /// somebody does, it waits.
+    pub fn push_through(&self, endpoint: Arc<dyn Endpoint>) {
+        let place = self.house.endpoint.write();
+        *place.unwrap_or_else(PoisonError::into_inner) = Some(endpoint);
+        self.house.hands_due.notify_one();
+    }
+
+    /// Answers with this backend every mailbox that runs turns and was given none of its own.
+    pub fn answer_others(&self, backend: Arc<dyn CognitiveBackend>) {
+        let place = self.house.backend.write();
+        *place.unwrap_or_else(PoisonError::into_inner) = Some(backend);
+        self.house.turns_due.notify_one();
     }
 
     /// Goes on handing out to a mailbox that was paused, or pauses it. What waits is handed out in order.
@@ -140,18 +148,13 @@ impl Chatbox {
     }
 
     /// Who answers a mailbox here from now on.
-    fn answer(
-        &self,
-        id: &MailboxId,
-        backend: Option<Arc<dyn CognitiveBackend>>,
-        endpoint: Option<Arc<dyn Endpoint>>,
-    ) {
-        let endpoint = endpoint.map(|endpoint| Pushed {
-            endpoint,
-            room: Arc::new(Semaphore::new(self.house.tuning.hands)),
-        });
-        put(&self.house.backends, id, backend);
-        put(&self.house.endpoints, id, endpoint);
+    fn answer(&self, id: &MailboxId, backend: Option<Arc<dyn CognitiveBackend>>) {
+        let backends = self.house.backends.write();
+        let mut backends = backends.unwrap_or_else(PoisonError::into_inner);
+        match backend {
+            Some(backend) => drop(backends.insert(id.clone(), backend)),
+            None => drop(backends.remove(id)),
+        }
         self.house.turns_due.notify_one();
         self.house.hands_due.notify_one();
     }
@@ -169,6 +172,32 @@ impl Chatbox {
     /// The store.
     pub async fn admin(&self, admin: Admin) -> Result<Outcome, Error> {
         Ok(router::single(&self.house, Step::Admin(Box::new(admin))).await?)
+    }
+
+    /// Commits administrative steps, all or none.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn together(&self, all: Vec<Admin>) -> Result<Outcome, Error> {
+        let outcome = router::single(&self.house, Step::Together { all }).await?;
+        self.house.turns_due.notify_one();
+        self.house.hands_due.notify_one();
+        Ok(outcome)
+    }
+
+    /// Commits steps that archive a mailbox, and lets its connections go.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn archive(&self, mailbox: &MailboxId, all: Vec<Admin>) -> Result<Outcome, Error> {
+        let outcome = self.together(all).await?;
+        if let Outcome::Done(_) = outcome {
+            let theirs = self.links().into_iter();
+            for link in theirs.filter(|link| link.mailbox == *mailbox) {
+                self.detach(&link.id).await;
+            }
+        }
+        Ok(outcome)
     }
 
     /// The store, to read from.
@@ -194,14 +223,5 @@ impl Chatbox {
         tokio::time::timeout(most, self.house.tasks.wait())
             .await
             .is_ok()
-    }
-}
-
-/// One more entry, or one less.
-fn put<T>(map: &RwLock<HashMap<MailboxId, T>>, id: &MailboxId, value: Option<T>) {
-    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
-    match value {
-        Some(value) => drop(map.insert(id.clone(), value)),
-        None => drop(map.remove(id)),
     }
 }

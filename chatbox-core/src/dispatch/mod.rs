@@ -50,10 +50,16 @@ async fn take_due(
     }
     let limit = u32::try_from(free.min(64)).unwrap_or(64);
     // Only what somebody here answers: anything else would be taken for nothing, and kept from who does answer it.
-    for mailbox in house.answered() {
+    let answered = house.answered();
+    let owners = match answered {
+        None => vec![None],
+        Some(these) => these.into_iter().map(Some).collect(),
+    };
+    for owner in owners {
         let claim = Claim {
             kind: LaneKind::Turn,
-            owner: Some(mailbox.as_str().to_owned()),
+            owner: owner.map(|mailbox| mailbox.as_str().to_owned()),
+            except: Vec::new(),
             offer: house.offer(),
             limit,
         };

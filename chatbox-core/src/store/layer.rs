@@ -1,12 +1,14 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
-    TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
+    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
+    Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
-use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
+};
 use async_trait::async_trait;
 use std::fmt::Debug;
 
@@ -64,6 +66,38 @@ impl<L: Layer> Store for L {
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
         self.beneath().overview(mailbox, limit).await
+    }
+
+    async fn records(
+        &self,
+        kind: RecordKind,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.beneath().records(kind, account).await
+    }
+
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError> {
+        self.beneath().record(kind, id).await
+    }
+
+    async fn subscriptions(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        self.beneath().subscriptions(account).await
+    }
+
+    async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+        self.beneath().remembered(key).await
+    }
+
+    async fn notes(
+        &self,
+        account: &AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Noted>, StoreError> {
+        self.beneath().notes(account, before, limit).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

@@ -5,29 +5,35 @@
 
 mod layer;
 mod memory;
+mod record;
 mod row;
+mod service;
 mod step;
 mod trace;
 mod words;
 
 pub use layer::Layer;
 pub use memory::MemoryStore;
+pub use record::{Note, Noted, Record, RecordKind, Remembered};
 pub use row::{
     Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
     Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing, StateBox, Token,
     TraceStep,
 };
+pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subscription};
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,
-    LaneScope, MediaStep, NewConnection, NewMailbox, Offer, Outcome, PlannedPart, Renew, Settle,
-    Settled, Skip, Step, Switch, TurnEnd, Wake,
+    LaneScope, MediaStep, NewConnection, NewMailbox, NewRecord, Offer, Once, Outcome, PlannedPart,
+    Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Wake,
 };
 
 pub use trace::{Sent, Story, TurnRow};
 pub use words::holds_every_word;
 
 use crate::connector::Revision;
-use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
+};
 use async_trait::async_trait;
 use std::fmt::Debug;
 
@@ -82,6 +88,33 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// A mailbox's chats as it sees them, the one with the newest row first.
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError>;
+
+    /// Records of one kind, an account's or everybody's, by their ids.
+    async fn records(
+        &self,
+        kind: RecordKind,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// One record.
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError>;
+
+    /// Who is told what happens, in an account or anywhere.
+    async fn subscriptions(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Subscription>, StoreError>;
+
+    /// What is remembered under a key.
+    async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError>;
+
+    /// Who did what in an account, newest first: before a note, or the newest.
+    async fn notes(
+        &self,
+        account: &AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Noted>, StoreError>;
 
     /// What a claimed turn lane has to answer now: the chat with the oldest pending waking row, and its rows.
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError>;

@@ -1,5 +1,6 @@
 //! What a store answers: rows, as values.
 
+use super::service::ServiceEvent;
 use super::step::{LaneKey, LaneScope};
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
@@ -32,6 +33,8 @@ pub enum Standing {
     Active,
     /// What is to be handed to it waits: too much in a row came to nothing.
     Paused,
+    /// It is answered no more; what was said stays.
+    Archived,
 }
 
 /// One agent's attention surface.
@@ -254,13 +257,13 @@ impl DeliveryState {
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
-    /// The log row it is part of.
+    /// The log row it is part of or about; zero for an event that is about none.
     pub seq: Seq,
     /// Which part, from 0.
     pub part: u32,
     /// Its lane.
     pub lane: LaneKey,
-    /// Its chat.
+    /// Its chat; zero for an event that is about none.
     pub chat: ChatId,
     /// How certain the send is.
     pub class: DeliveryClass,
@@ -291,14 +294,20 @@ pub enum Parcel {
         /// Whether the mailbox looked at the chat when the row came in.
         focal: bool,
     },
+    /// A service event, to a subscription's endpoint.
+    Event {
+        /// What happened.
+        event: ServiceEvent,
+    },
 }
 
 impl Parcel {
-    /// A short name for people: a verb's, or `hand`.
+    /// A short name for people: a verb's, `hand` or `event`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Perform(verb) => verb.name(),
             Self::Hand { .. } => "hand",
+            Self::Event { .. } => "event",
         }
     }
 }
@@ -306,8 +315,14 @@ impl Parcel {
 /// Which deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
+    /// Of one account only.
+    pub account: Option<AccountId>,
+    /// Of one mailbox's endpoint, subscription or connection only.
+    pub owner: Option<String>,
     /// In one of these states; all when empty.
     pub states: Vec<DeliveryState>,
+    /// Older than this one.
+    pub before: Option<DeliveryId>,
     /// At most so many.
     pub limit: u32,
 }
@@ -357,6 +372,8 @@ pub struct Token {
     pub prefix: String,
     /// SHA-256 of the whole, in hexadecimal.
     pub hash: String,
+    /// The tenant it belongs to.
+    pub account: AccountId,
     /// Whose.
     pub principal: String,
     /// What it allows.

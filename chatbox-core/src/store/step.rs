@@ -2,7 +2,9 @@
 //!
 //! A step serialises to JSON with its kind under `step`; stores may hand that JSON to their engine as it is.
 
+use super::record::{Note, RecordKind};
 use super::row::{Author, Door, SecretBox, Standing, StateBox, Token};
+use super::service::ServiceKind;
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
 use crate::event::{Content, Event, EventBody, Media};
@@ -39,6 +41,12 @@ pub enum Step {
     Switch(Switch),
     /// Changes who and what exists.
     Admin(Box<Admin>),
+    /// Changes who and what exists, all of it or nothing: answered with how many things changed, or as the first one that
+    /// could not be done.
+    Together {
+        /// In this order.
+        all: Vec<Admin>,
+    },
 }
 
 /// Takes an admitted event in: log row, chat, members, positions, lane or none by the mailbox's door, and cursor.
@@ -102,9 +110,22 @@ pub struct Skip {
 pub enum LaneKind {
     /// Turns of a mailbox. Its owner is the mailbox.
     Turn,
-    /// Sends to one chat of a connection, or hand-outs of one chat to a mailbox's endpoint. Its owner is the connection
-    /// or the mailbox.
+    /// Sends to one chat of a connection. Its owner is the connection.
     Out,
+    /// Hand-outs of one chat to a mailbox's endpoint, or of service events to a subscription's. Its owner is the mailbox
+    /// or the subscription.
+    Push,
+}
+
+impl LaneKind {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Out => "out",
+            Self::Push => "push",
+        }
+    }
 }
 
 /// One lane.
@@ -112,9 +133,9 @@ pub enum LaneKind {
 pub struct LaneKey {
     /// What for.
     pub kind: LaneKind,
-    /// A mailbox or connection id.
+    /// A mailbox's, connection's or subscription's id.
     pub owner: String,
-    /// `chat/<id>`, `session/<id>` or `mailbox`.
+    /// `chat/<id>`, `session/<id>`, `mailbox` or `events`.
     pub key: String,
 }
 
@@ -137,6 +158,8 @@ pub struct Claim {
     pub kind: LaneKind,
     /// Whose, or anybody's.
     pub owner: Option<String>,
+    /// But not theirs.
+    pub except: Vec<String>,
     /// Who takes them.
     pub offer: Offer,
     /// At most so many.
@@ -349,7 +372,7 @@ pub enum Admin {
     /// Adds a connection; `Duplicate` when its mailbox has one on that platform or the platform's account is in use.
     AddConnection(Box<NewConnection>),
     /// Replaces an active connection's secret, settings and platform account.
-    PutCredential(Box<NewConnection>),
+    RenewConnection(Box<NewConnection>),
     /// Archives a connection: its history stays, its queued deliveries fail.
     RemoveConnection {
         /// Which.
@@ -373,13 +396,61 @@ pub enum Admin {
         /// Whether it does not.
         muted: bool,
     },
-    /// A mailbox is answered from now on, or what is to be handed to it waits. Its count of failures starts over.
+    /// A mailbox or subscription is answered from now on, or what is to be handed to it waits. Its count of failures
+    /// starts over. `Stale` where it is archived.
     SetStanding {
-        /// Whose.
+        /// Whose, a subscription's id included.
         mailbox: MailboxId,
         /// Whether it is answered.
         standing: Standing,
     },
+    /// A mailbox is answered no more, and its connections are archived. Its history stays; its name is free.
+    ArchiveMailbox {
+        /// Which.
+        mailbox: MailboxId,
+    },
+    /// Writes a record. `Stale` where it has another revision than it was decided on, or uses one that is not there;
+    /// `Duplicate` where another of its kind in the account has its name.
+    PutRecord(NewRecord),
+    /// Forgets a record. `Stale` where there is none, `Duplicate` while another uses it.
+    RemoveRecord {
+        /// What it is.
+        kind: RecordKind,
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        id: String,
+    },
+    /// From now on service events of these kinds are handed to this subscription's endpoint.
+    Subscribe {
+        /// Whose events.
+        account: AccountId,
+        /// Which subscription.
+        id: String,
+        /// Which kinds.
+        events: Vec<ServiceKind>,
+    },
+    /// A subscription hears nothing more; what waits for it is dropped.
+    Unsubscribe {
+        /// Whose events.
+        account: AccountId,
+        /// Which subscription.
+        id: String,
+    },
+    /// A connection came up, or went down: a service event and nothing else.
+    ReportLink {
+        /// Which.
+        connection: ConnectionId,
+        /// Whether it is up.
+        up: bool,
+        /// Why it is not.
+        reason: Option<String>,
+    },
+    /// Remembers a reply under a key; `Duplicate` where something is remembered under it, to be read by
+    /// [`super::Store::remembered`].
+    Once(Once),
+    /// Writes down who did what.
+    Note(Note),
     /// A repeated switch of this mailbox shows nothing again.
     SettleFocus {
         /// Whose.
@@ -403,6 +474,8 @@ pub enum Admin {
     },
     /// Forgets deliveries that failed, expired or are unknown and were made before a time.
     PurgeDeliveries {
+        /// Of one account only.
+        account: Option<AccountId>,
         /// One only.
         delivery: Option<DeliveryId>,
         /// Made before.
@@ -443,6 +516,38 @@ pub struct NewMailbox {
     pub door: Door,
     /// How much of it waits while one turn runs.
     pub scope: LaneScope,
+}
+
+/// A record to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewRecord {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub id: String,
+    /// Its name, unique among the account's of its kind.
+    pub name: String,
+    /// The revision it was decided on: 0 where there must be none yet, `None` where it does not matter.
+    pub rev: Option<Revision>,
+    /// What it says, as its maker writes it.
+    pub body: String,
+    /// The credentials it names, which cannot go while it stays.
+    pub uses: Vec<String>,
+}
+
+/// A reply to be remembered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Once {
+    /// Under which key.
+    pub key: String,
+    /// What was asked, as a hash.
+    pub asked: String,
+    /// What was answered.
+    pub reply: String,
+    /// For so many milliseconds.
+    pub ttl_ms: i64,
 }
 
 /// A connection to be.
@@ -586,9 +691,18 @@ impl LaneKey {
     /// The lane in which a chat's rows are handed to its mailbox's endpoint.
     pub fn hand(mailbox: &MailboxId, chat: ChatId) -> Self {
         Self {
-            kind: LaneKind::Out,
+            kind: LaneKind::Push,
             owner: mailbox.as_str().to_owned(),
             key: format!("chat/{chat}"),
+        }
+    }
+
+    /// The lane in which service events are handed to a subscription's endpoint.
+    pub fn events(subscription: &str) -> Self {
+        Self {
+            kind: LaneKind::Push,
+            owner: subscription.to_owned(),
+            key: "events".to_owned(),
         }
     }
 

@@ -6,7 +6,7 @@ use chatbox_core::backend::{BackendError, TurnOutcome};
 use chatbox_core::connector::{AdapterError, ErrorKind, Fate};
 use chatbox_core::event::{Content, EventBody};
 use chatbox_core::id::{ChatId, ConnectionId, Fence};
-use chatbox_core::push::{Endpoint, HandOut, Handed};
+use chatbox_core::push::{Endpoint, HandOut, Handed, Item};
 use chatbox_core::store::{
     Author, DeliveryFilter, DeliveryState, LaneKind, LogRow, MemoryStore, Standing, Store,
 };
@@ -485,9 +485,12 @@ struct Harness {
 #[async_trait::async_trait]
 impl Endpoint for Harness {
     async fn hand(&self, hand_out: &HandOut) -> Handed {
-        let text = hand_out.row.body.content().map(|it| it.text.as_str());
+        let Item::Row { row, focal, .. } = &hand_out.item else {
+            return Handed::Delivered;
+        };
+        let text = row.body.content().map(|it| it.text.as_str());
         let text = text.unwrap_or_default();
-        let seen = (hand_out.delivery.0, text.to_owned(), hand_out.focal);
+        let seen = (hand_out.delivery.0, text.to_owned(), *focal);
         self.handed.lock().expect("whole").push(seen);
         let mut answers = self.answers.lock().expect("whole");
         let next = answers
@@ -520,9 +523,8 @@ async fn a_pushed_mailbox_is_handed_every_message_in_order() {
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness::default());
     let chatbox = &world.chatbox;
-    let pushed = chatbox
-        .pushed_mailbox("pushed", Some(harness.clone()))
-        .await;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
     let pushed = pushed.expect("a mailbox");
     let town = world.connect_to("pushed", alpha()).await;
     harness.next(Some("one"), [again(20), again(5)]);
@@ -557,9 +559,8 @@ async fn an_endpoint_that_is_gone_pauses_its_mailbox_and_loses_nothing() {
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness::default());
     let chatbox = &world.chatbox;
-    let pushed = chatbox
-        .pushed_mailbox("pushed", Some(harness.clone()))
-        .await;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
     let pushed = pushed.expect("a mailbox");
     let town = world.connect_to("pushed", alpha()).await;
     let reason = "410".to_owned();
@@ -593,6 +594,7 @@ async fn an_endpoint_that_is_gone_pauses_its_mailbox_and_loses_nothing() {
     let failed = DeliveryFilter {
         states: vec![DeliveryState::Failed],
         limit: 50,
+        ..DeliveryFilter::default()
     };
     let failed = chatbox.store().deliveries(&failed).await.expect("a read");
     assert_eq!(failed.len(), 10);
@@ -718,6 +720,7 @@ async fn ten_thousand_events_three_times_in_any_order_are_taken_in_once() {
     let filter = DeliveryFilter {
         states: Vec::new(),
         limit: 10,
+        ..DeliveryFilter::default()
     };
     assert!(
         store
@@ -758,9 +761,8 @@ async fn hand_outs_and_switches_are_counted() {
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness::default());
     let chatbox = &world.chatbox;
-    let pushed = chatbox
-        .pushed_mailbox("pushed", Some(harness.clone()))
-        .await;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
     let pushed = pushed.expect("a mailbox");
     let town = world.connect_to("pushed", alpha()).await;
     let reason = "400".to_owned();

@@ -629,6 +629,7 @@ impl World {
         let filter = DeliveryFilter {
             states: Vec::new(),
             limit: 100,
+            ..DeliveryFilter::default()
         };
         self.store.deliveries(&filter).await.expect("it reads")
     }

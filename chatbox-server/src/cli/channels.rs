@@ -179,10 +179,7 @@ fn from_stdin() -> Result<String, Failure> {
 }
 
 async fn connections(client: &Client) -> Result<Vec<Row>, Failure> {
-    let list: List = client
-        .ask(Method::GET, "/v1/connections", None::<&()>)
-        .await?;
-    Ok(list.items)
+    List::of(client, "/v1/connections", usize::MAX).await
 }
 
 async fn probe(client: &Client, json: bool) -> Result<(), Failure> {

@@ -46,13 +46,13 @@ pub(super) async fn run(client: &Client, command: Deliveries, json: bool) -> Res
             limit,
         } => {
             let which = match state {
-                Some(state) => format!("&state={state}"),
-                None if failed => "&dead=true".to_owned(),
+                Some(state) => format!("?state={state}"),
+                None if failed => "?dead=true".to_owned(),
                 None => String::new(),
             };
-            let path = format!("/v1/deliveries?limit={limit}{which}");
-            let list: List = client.ask(Method::GET, &path, None::<&()>).await?;
-            show(&Shown::many(list.items), json)
+            let path = format!("/v1/deliveries{which}");
+            let all = List::of(client, &path, limit as usize).await?;
+            show(&Shown::many(all), json)
         }
         Deliveries::Retry { id } => {
             let path = format!("/v1/deliveries/{id}/retry");

@@ -22,28 +22,30 @@ pub(super) enum Mailboxes {
     },
 }
 
+/// Goes on handing out to a mailbox that was paused.
+pub(super) async fn unpause(client: &Client, mailbox: String, json: bool) -> Result<(), Failure> {
+    let path = format!("/v1/mailboxes/{}/unpause", escaped(&mailbox));
+    let () = client.ask(Method::POST, &path, None::<&()>).await?;
+    show(&Shown::one(Row::new().with("unpaused", mailbox)), json)
+}
+
 pub(super) async fn run(client: &Client, command: Mailboxes, json: bool) -> Result<(), Failure> {
     match command {
         Mailboxes::List => {
-            let list: List = client
-                .ask(Method::GET, "/v1/mailboxes", None::<&()>)
-                .await?;
-            show(&Shown::many(list.items), json)
+            let all = List::of(client, "/v1/mailboxes", usize::MAX).await?;
+            show(&Shown::many(all), json)
         }
         Mailboxes::McpToken { mailbox } => token(client, &mailbox, json).await,
-        Mailboxes::Unpause { mailbox } => {
-            let path = format!("/v1/mailboxes/{}/unpause", escaped(&mailbox));
-            let () = client.ask(Method::POST, &path, None::<&()>).await?;
-            show(&Shown::one(Row::new().with("unpaused", mailbox)), json)
-        }
+        Mailboxes::Unpause { mailbox } => unpause(client, mailbox, json).await,
     }
 }
 
-fn escaped(mailbox: &str) -> String {
+pub(super) fn escaped(mailbox: &str) -> String {
     url::form_urlencoded::byte_serialize(mailbox.as_bytes()).collect()
 }
 
-async fn token(client: &Client, mailbox: &str, json: bool) -> Result<(), Failure> {
+/// A fresh token for a mailbox's agent.
+pub(super) async fn token(client: &Client, mailbox: &str, json: bool) -> Result<(), Failure> {
     let path = format!("/v1/mailboxes/{}/mcp-token", escaped(mailbox));
     let row: Row = client.ask(Method::POST, &path, None::<&()>).await?;
     show(&Shown::one(row), json)?;

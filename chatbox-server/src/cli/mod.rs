@@ -3,6 +3,7 @@
 mod channels;
 mod deliveries;
 mod mailboxes;
+mod operator;
 mod show;
 mod tokens;
 
@@ -81,6 +82,9 @@ enum Command {
     /// See the mailboxes, and let agents in
     #[command(subcommand)]
     Mailboxes(mailboxes::Mailboxes),
+    /// Keep the server running: how everything stands, and what to do about it
+    #[command(subcommand)]
+    Operator(operator::Operator),
     /// Show everything that is known of one message
     Trace {
         /// The message, such as msg_42
@@ -209,6 +213,7 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Pairing(command) => channels::pairing(client, command, json).await,
         Command::Deliveries(command) => deliveries::run(client, command, json).await,
         Command::Mailboxes(command) => mailboxes::run(client, command, json).await,
+        Command::Operator(command) => operator::run(client, command, json).await,
         Command::Trace { message_id } => deliveries::trace(client, &message_id, json).await,
         Command::LoginLink => login_link(client, json).await,
         Command::Bootstrap(command) => tokens::bootstrap(client, command, json).await,

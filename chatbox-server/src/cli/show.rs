@@ -1,7 +1,9 @@
 //! How answers look: JSON for programs, plain aligned text for people, with nothing that moves a terminal.
 
+use crate::client::Client;
 use crate::doctor::Report;
 use crate::failure::{Exit, Failure};
+use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
@@ -28,6 +30,29 @@ pub(super) enum Shown {
 #[derive(Debug, Deserialize)]
 pub(super) struct List {
     pub(super) items: Vec<Row>,
+    #[serde(default)]
+    next_cursor: Option<String>,
+}
+
+impl List {
+    /// So many items of a list of the server, in as many parts as it takes.
+    pub(super) async fn of(client: &Client, path: &str, most: usize) -> Result<Vec<Row>, Failure> {
+        const PART: usize = 500;
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        let sign = if path.contains('?') { '&' } else { '?' };
+        while items.len() < most {
+            let limit = (most - items.len()).min(PART);
+            let part = format!("{path}{sign}limit={limit}{cursor}");
+            let list: Self = client.ask(Method::GET, &part, None::<&()>).await?;
+            items.extend(list.items);
+            match list.next_cursor {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        Ok(items)
+    }
 }
 
 impl Row {
@@ -38,6 +63,11 @@ impl Row {
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// All of it as text, to be compared.
+    pub(super) fn said(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {

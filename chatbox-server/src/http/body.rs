@@ -42,7 +42,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn declared(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn declared(headers: &HeaderMap) -> Result<(), Problem> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())

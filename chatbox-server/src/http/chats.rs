@@ -7,11 +7,12 @@ use super::connections::List;
 use super::deliveries::number;
 use super::schema;
 use crate::app::App;
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::event::ChatKind;
-use chatbox_core::id::{ChatId, MailboxId, Seq};
-use chatbox_core::store::{Author, Chat, LogRow, Mailbox, Overview, Span};
+use chatbox_core::id::Seq;
+use chatbox_core::store::{Author, LogRow, Mailbox, Overview, Span};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -132,10 +133,11 @@ impl From<LogRow> for MessageView {
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(id): Id,
     Query(many): Query<HowMany>,
 ) -> Result<Json<List<ChatView>>, Problem> {
-    let mailbox = mailbox(&app, id).await?;
+    let mailbox = caller.any_mailbox(&app, &id).await?;
     let many = limit(many.limit, MOST)?;
     let chats = app.chatbox.overview(&mailbox.id, many).await?;
     let views = chats.into_iter().map(|chat| ChatView::of(chat, &mailbox));
@@ -168,10 +170,11 @@ pub(crate) struct Words {
 )]
 pub(crate) async fn search(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(id): Id,
     Query(asked): Query<Words>,
 ) -> Result<Json<List<MessageView>>, Problem> {
-    let mailbox = mailbox(&app, id).await?;
+    let mailbox = caller.any_mailbox(&app, &id).await?;
     if asked.words.trim().is_empty() {
         return Err(Problem::invalid("out_of_range", "words must hold a word"));
     }
@@ -209,10 +212,11 @@ pub(crate) struct Part {
 )]
 pub(crate) async fn messages(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(id): Id,
     Query(part): Query<Part>,
 ) -> Result<Json<List<MessageView>>, Problem> {
-    let chat = chat(&app, &id).await?;
+    let chat = caller.chat(&app, &id).await?;
     let limit = limit(part.limit, MOST)?;
     let before = part.before.as_deref().map(|id| number(id, "msg_"));
     let before = match before {
@@ -255,22 +259,13 @@ pub(crate) struct Muting {
 )]
 pub(crate) async fn mute(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(id): Id,
     Json(Muting { muted }): Json<Muting>,
 ) -> Result<StatusCode, Problem> {
-    let chat = chat(&app, &id).await?;
+    let chat = caller.chat(&app, &id).await?;
     app.chatbox.mute(&chat.mailbox, chat.id, muted).await?;
+    let action = if muted { "mute_chat" } else { "unmute_chat" };
+    caller.noted(&app, action, id).await;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn mailbox(app: &App, id: String) -> Result<Mailbox, Problem> {
-    let found = app.chatbox.store().mailbox(&MailboxId::new(id)).await?;
-    found.ok_or_else(|| Problem::not_found("mailbox"))
-}
-
-async fn chat(app: &App, id: &str) -> Result<Chat, Problem> {
-    let missing = || Problem::not_found("chat");
-    let id = number(id, "cht_").ok_or_else(missing)?;
-    let found = app.chatbox.store().chat(ChatId(id)).await?;
-    found.ok_or_else(missing)
 }

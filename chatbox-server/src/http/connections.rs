@@ -1,15 +1,18 @@
 //! Connections and who may talk on them.
 
 use super::Problem;
-use super::ask::Id;
+use super::ask::{Id, Query};
 use super::body::Json;
+use super::page::Page;
 use super::schema;
-use crate::app::App;
+use crate::app::{App, MAILBOX};
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chatbox_core::Health;
-use chatbox_core::id::{ConnectionId, Platform};
+use chatbox_core::id::{ConnectionId, MailboxId, Platform};
 use chatbox_core::secret::Secret;
+use chatbox_core::store::Connection;
+use chatbox_core::{Health, Link};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +39,9 @@ impl<T> From<Vec<T>> for List<T> {
 pub(crate) struct ConnectionView {
     #[schema(value_type = String)]
     id: ConnectionId,
+    /// Its mailbox.
+    #[schema(value_type = String)]
+    mailbox: MailboxId,
     #[schema(value_type = String)]
     platform: Platform,
     account: String,
@@ -53,14 +59,45 @@ pub(crate) struct ConnectionView {
     operation_id = "listConnections",
     tag = "connections",
     security(("token" = ["read"])),
+    params(Page),
     responses((status = 200, description = "Every connection", body = List<ConnectionView>)),
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(page): Query<Page>,
 ) -> Result<Json<List<ConnectionView>>, Problem> {
+    let rows = caller.connections(&app).await?;
+    let page = page.of(rows, |it| it.id.as_str())?;
     let running = app.chatbox.links();
-    let rows = app.chatbox.store().connections().await?;
-    let views = rows.into_iter().map(|row| ConnectionView {
+    let items = page.items.into_iter();
+    Ok(Json(List {
+        items: items.map(|row| view(&running, row)).collect(),
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// One connection and how it stands.
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}",
+    operation_id = "readConnection",
+    tag = "connections",
+    security(("token" = ["read"])),
+    params(("id" = String, Path, description = "The connection")),
+    responses((status = 200, description = "The connection", body = ConnectionView)),
+)]
+pub(crate) async fn read(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<ConnectionView>, Problem> {
+    let row = caller.connection(&app, &id).await?;
+    Ok(Json(view(&app.chatbox.links(), row)))
+}
+
+fn view(running: &[Arc<Link>], row: Connection) -> ConnectionView {
+    ConnectionView {
         health: running
             .iter()
             .find(|link| link.id == row.id)
@@ -69,10 +106,10 @@ pub(crate) async fn list(
         allowed: row.policy.allow.len(),
         open_to_everyone: row.policy.everyone,
         account: row.ident.to_string(),
+        mailbox: row.mailbox,
         id: row.id,
         platform: row.platform,
-    });
-    Ok(Json(views.collect::<Vec<_>>().into()))
+    }
 }
 
 /// What to add.
@@ -81,6 +118,9 @@ pub(crate) async fn list(
 pub(crate) struct NewConnection {
     #[schema(schema_with = schema::platform)]
     platform: Platform,
+    /// The mailbox it belongs to; `main` unless set.
+    #[serde(default)]
+    mailbox: Option<String>,
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -122,15 +162,21 @@ pub struct AddedView {
 )]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Json(new): Json<NewConnection>,
 ) -> Result<(StatusCode, Json<AddedView>), Problem> {
+    let mailbox = new.mailbox.as_deref().unwrap_or(MAILBOX);
+    let mailbox = caller.mailbox(&app, mailbox).await?.id;
     let added = if new.platform.as_str() == crate::app::FEED {
         let name = new.name.unwrap_or_default();
-        app.add_feed(&name).await?
+        app.add_feed(&mailbox, &name).await?
     } else {
-        app.add_channel(&new.platform, new.secrets, new.settings)
+        app.add_channel(&mailbox, &new.platform, new.secrets, new.settings)
             .await?
     };
+    caller
+        .noted(&app, "add_connection", added.id.as_str())
+        .await;
     Ok((StatusCode::CREATED, Json(added)))
 }
 
@@ -144,8 +190,14 @@ pub(crate) async fn add(
     params(("id" = String, Path, description = "The connection")),
     responses((status = 204, description = "It is archived; its history stays")),
 )]
-pub(crate) async fn remove(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
-    app.chatbox.remove(&ConnectionId::new(id)).await?;
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let connection = caller.connection(&app, &id).await?;
+    app.chatbox.remove(&connection.id).await?;
+    caller.noted(&app, "remove_connection", id).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -169,9 +221,11 @@ pub(crate) struct Probed {
 )]
 pub(crate) async fn probe(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(id): Id,
 ) -> Result<Json<Probed>, Problem> {
-    let identity = app.chatbox.probe(&ConnectionId::new(id)).await?;
+    let connection = caller.connection(&app, &id).await?;
+    let identity = app.chatbox.probe(&connection.id).await?;
     Ok(Json(Probed {
         account: identity.id.to_string(),
         name: identity.name,
@@ -204,10 +258,11 @@ pub(crate) struct RequestView {
 )]
 pub(crate) async fn requests(
     State(app): State<Arc<App>>,
+    caller: Caller,
 ) -> Result<Json<List<RequestView>>, Problem> {
     let now = app.chatbox.store().now().await?;
     let mut views = Vec::new();
-    for row in app.chatbox.store().connections().await? {
+    for row in caller.connections(&app).await? {
         for request in row
             .policy
             .requests
@@ -239,8 +294,15 @@ pub(crate) async fn requests(
 )]
 pub(crate) async fn approve(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Id(request): Id,
 ) -> Result<StatusCode, Problem> {
+    let theirs = caller.connections(&app).await?;
+    let mut requests = theirs.iter().flat_map(|row| &row.policy.requests);
+    if !requests.any(|it| it.id == request) {
+        return Err(Problem::not_found("pairing request"));
+    }
     app.chatbox.approve(&request).await?;
+    caller.noted(&app, "approve_pairing", request).await;
     Ok(StatusCode::NO_CONTENT)
 }

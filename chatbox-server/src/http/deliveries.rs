@@ -4,11 +4,13 @@ use super::Problem;
 use super::ask::{Id, Query, limit};
 use super::body::Json;
 use super::connections::List;
+use super::page::{Page, cursor};
 use super::schema;
 use crate::app::App;
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chatbox_core::id::{DeliveryId, Millis, Seq};
+use chatbox_core::id::{DeliveryId, Millis};
 use chatbox_core::store::{
     Admin, Delivery, DeliveryFilter, DeliveryState, Done, Outcome, TraceStep,
 };
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// The most that one answer lists.
-const MOST: u32 = 1000;
+const MOST: u32 = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -30,9 +32,17 @@ pub(crate) struct Which {
     /// Those that came to a bad end, whatever it is called.
     #[serde(default)]
     dead: bool,
+    /// Only those to this mailbox's webhook.
+    #[serde(default)]
+    #[param(schema_with = schema::id)]
+    mailbox: Option<String>,
+    /// The `next_cursor` of the part before; the newest unless set.
+    #[serde(default)]
+    #[param(min_length = 1, max_length = 512)]
+    cursor: Option<String>,
     /// At most so many; 100 unless set.
     #[serde(default)]
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
@@ -83,9 +93,17 @@ impl From<Delivery> for DeliveryView {
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<List<DeliveryView>>, Problem> {
+    let page = Page::new(which.cursor, which.limit);
     let filter = DeliveryFilter {
+        account: Some(caller.account.clone()),
+        owner: match which.mailbox {
+            Some(id) => Some(caller.any_mailbox(&app, &id).await?.id.as_str().to_owned()),
+            None => None,
+        },
+        before: page.numbered()?.0.map(DeliveryId),
         states: match which.dead {
             true => DeliveryState::DEAD.to_vec(),
             false => which.state.into_iter().collect(),
@@ -93,12 +111,11 @@ pub(crate) async fn list(
         limit: limit(which.limit, MOST)?,
     };
     let rows = app.chatbox.store().deliveries(&filter).await?;
-    Ok(Json(
-        rows.into_iter()
-            .map(DeliveryView::from)
-            .collect::<Vec<_>>()
-            .into(),
-    ))
+    let full = rows.len() == filter.limit as usize;
+    let last = rows.last().filter(|_| full);
+    let next_cursor = last.map(|it| cursor(&it.id.to_string()));
+    let items = rows.into_iter().map(DeliveryView::from).collect();
+    Ok(Json(List { items, next_cursor }))
 }
 
 /// Sends one once more.
@@ -111,9 +128,14 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The delivery")),
     responses((status = 202, description = "It will be sent once more")),
 )]
-pub(crate) async fn retry(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
-    let id = number(&id, "dlv_").ok_or_else(|| Problem::not_found("delivery"))?;
-    app.chatbox.retry(DeliveryId(id)).await?;
+pub(crate) async fn retry(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let delivery = caller.delivery(&app, &id).await?;
+    app.chatbox.retry(delivery.id).await?;
+    caller.noted(&app, "retry_delivery", id).await;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -148,6 +170,7 @@ pub(crate) struct Purged {
 )]
 pub(crate) async fn purge(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Query(purge): Query<Purge>,
 ) -> Result<Json<Purged>, Problem> {
     let delivery = match &purge.id {
@@ -159,10 +182,16 @@ pub(crate) async fn purge(
     let before = Millis(purge.before.unwrap_or(i64::MAX));
     match app
         .chatbox
-        .admin(Admin::PurgeDeliveries { delivery, before })
+        .admin(Admin::PurgeDeliveries {
+            account: Some(caller.account.clone()),
+            delivery,
+            before,
+        })
         .await?
     {
         Outcome::Done(Done::Changed { count }) if count > 0 || delivery.is_none() => {
+            let target = purge.id.unwrap_or_else(|| "all".to_owned());
+            caller.noted(&app, "purge_deliveries", target).await;
             Ok(Json(Purged { purged: count }))
         }
         _ => Err(Problem::not_found("failed, expired or unknown delivery")),
@@ -207,12 +236,13 @@ impl From<TraceStep> for StepView {
     params(("id" = String, Path, description = "The message")),
     responses((status = 200, description = "Everything that is known of it", body = Trace)),
 )]
-pub(crate) async fn trace(State(app): State<Arc<App>>, Id(id): Id) -> Result<Json<Trace>, Problem> {
-    let seq = number(&id, "msg_").ok_or_else(|| Problem::not_found("message"))?;
-    let steps = app.chatbox.store().trace(Seq(seq)).await?;
-    if steps.is_empty() {
-        return Err(Problem::not_found("message"));
-    }
+pub(crate) async fn trace(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Trace>, Problem> {
+    let seq = caller.message(&app, &id).await?.seq;
+    let steps = app.chatbox.store().trace(seq).await?;
     Ok(Json(Trace {
         message_id: format!("msg_{seq}"),
         steps: steps.into_iter().map(Into::into).collect(),

@@ -1,9 +1,12 @@
 //! Every door of the server, on one listener, behind one guard.
 
+mod accounts;
 mod ask;
 mod body;
+mod caller;
 mod chats;
 mod connections;
+mod credentials;
 mod deliveries;
 mod guard;
 mod health;
@@ -12,11 +15,15 @@ mod listen;
 mod login;
 mod mailboxes;
 mod media;
+mod once;
 mod openapi;
+mod page;
 mod problem;
 mod rights;
 mod schema;
+mod setup;
 mod slow;
+mod subscriptions;
 mod tokens;
 mod viewer;
 mod wire;
@@ -46,11 +53,13 @@ const LOGIN: usize = 4096;
 
 /// The whole server as a service.
 pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
-    let agents = crate::mcp::routes(app.clone(), names.public());
     let (api, document) = openapi::doors().split_for_parts();
     let document: Arc<str> = openapi::document(document).into();
     let rights = Arc::new(Rights::of(&document));
     let api = api.route_layer(from_fn_with_state((app.clone(), rights), rights::check));
+    let asked = api.clone().with_state(app.clone());
+    let asked = asked.layer(from_fn(words::layer));
+    let agents = crate::mcp::routes(app.clone(), asked, names.public());
     Router::new()
         .route(
             "/openapi.json",

@@ -2,7 +2,8 @@
 //! what holds.
 
 use super::{
-    Problem, chats, connections, deliveries, health, inbound, login, mailboxes, schema, tokens,
+    Problem, accounts, chats, connections, credentials, deliveries, health, inbound, login,
+    mailboxes, schema, subscriptions, tokens,
 };
 use crate::app::App;
 use axum::http::header;
@@ -28,6 +29,9 @@ use utoipa_axum::routes;
     tags(
         (name = "connections", description = "Accounts on platforms, and who may talk there"),
         (name = "mailboxes", description = "What agents look at, and how they come to it"),
+        (name = "credentials", description = "Secrets that others name; no answer shows one again"),
+        (name = "subscriptions", description = "Who is told what happens"),
+        (name = "accounts", description = "Tenants, and what was done in them"),
         (name = "messages", description = "What came in, and what became of it"),
         (name = "deliveries", description = "What was sent, and what could not be"),
         (name = "tokens", description = "Who may use this API"),
@@ -41,11 +45,30 @@ struct Document;
 pub(super) fn doors() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(connections::list, connections::add))
-        .routes(routes!(connections::remove))
+        .routes(routes!(connections::read, connections::remove))
         .routes(routes!(connections::probe))
         .routes(routes!(connections::requests))
         .routes(routes!(connections::approve))
-        .routes(routes!(mailboxes::list))
+        .routes(routes!(accounts::create))
+        .routes(routes!(accounts::audit, accounts::looked))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(
+            credentials::read,
+            credentials::rotate,
+            credentials::delete
+        ))
+        .routes(routes!(subscriptions::list, subscriptions::create))
+        .routes(routes!(subscriptions::delete))
+        .routes(routes!(subscriptions::unpause))
+        .routes(routes!(mailboxes::list, mailboxes::create))
+        .routes(routes!(
+            mailboxes::read,
+            mailboxes::replace,
+            mailboxes::archive
+        ))
+        .routes(routes!(mailboxes::health))
+        .routes(routes!(mailboxes::template))
+        .routes(routes!(mailboxes::test))
         .routes(routes!(mailboxes::token))
         .routes(routes!(mailboxes::unpause))
         .routes(routes!(chats::list))
@@ -74,6 +97,8 @@ pub(super) fn document(mut api: utoipa::openapi::OpenApi) -> String {
     components.add_security_scheme("token", bearer(token));
     let connection = "The token shown when the connection was added.";
     components.add_security_scheme("connection", bearer(connection));
+    let operator = "The token in operator.token of the data folder.";
+    components.add_security_scheme("operator", bearer(operator));
     for operation in api.paths.paths.values_mut().flat_map(operations) {
         let responses = &mut operation.responses.responses;
         responses.insert("default".to_owned(), problem().into());

@@ -3,7 +3,7 @@
 
 use super::{Problem, bearer};
 use crate::app::App;
-use crate::auth::{Pass, Scope};
+use crate::auth::{Caller, Pass, Scope};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
@@ -36,6 +36,8 @@ struct Door {
 enum Asks {
     /// A token of the API, with this scope at least.
     Token(Vec<Scope>),
+    /// The token of whoever runs this server.
+    Operator {},
     /// The connection's own token, which the door looks at itself.
     Connection {},
 }
@@ -63,28 +65,47 @@ impl Rights {
 pub(super) async fn check(
     State((app, rights)): State<(Arc<App>, Arc<Rights>)>,
     path: MatchedPath,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let refusal = match rights.asks(request.method(), path.as_str()) {
-        Some(Asks::Connection {}) => None,
+    let asked = rights.asks(request.method(), path.as_str());
+    let caller = match asked {
+        // The door looks at the token itself.
+        Some(Asks::Connection {}) => return next.run(request).await,
+        Some(Asks::Operator {}) => operator(&app, request.headers()).await,
         Some(Asks::Token(scopes)) => match scopes.first() {
-            Some(wanted) => may(&app, request.headers(), *wanted).await.err(),
-            None => Some(closed()),
+            Some(wanted) => may(&app, request.headers(), *wanted).await,
+            None => Err(closed()),
         },
-        None => Some(closed()),
+        None => Err(closed()),
     };
-    match refusal {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+    match caller {
+        Err(problem) => problem.into_response(),
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
     }
+}
+
+async fn operator(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let caller = may(app, headers, Scope::Admin).await?;
+    if caller.is_operator {
+        return Ok(caller);
+    }
+    let (status, detail) = (
+        StatusCode::FORBIDDEN,
+        "this is for whoever runs this server",
+    );
+    let hint = "use the token in operator.token of the data folder";
+    Err(Problem::new(status, "insufficient_scope", detail, hint))
 }
 
 fn closed() -> Problem {
     Problem::unauthorized("nobody may do this")
 }
 
-async fn may(app: &App, headers: &HeaderMap, wanted: Scope) -> Result<(), Problem> {
+async fn may(app: &App, headers: &HeaderMap, wanted: Scope) -> Result<Caller, Problem> {
     let token = bearer(headers)?;
     match app.auth.pass(&token).await? {
         Pass::Nobody => Err(Problem::unauthorized("this token is not valid here")),
@@ -98,8 +119,8 @@ async fn may(app: &App, headers: &HeaderMap, wanted: Scope) -> Result<(), Proble
             let (status, detail) = (StatusCode::UNAUTHORIZED, "this token's time is over");
             Err(Problem::new(status, "token_expired", detail, hint))
         }
-        Pass::Has(scope) if scope >= wanted => Ok(()),
-        Pass::Has(scope) => {
+        Pass::Has(caller) if caller.scope >= wanted => Ok(caller),
+        Pass::Has(Caller { scope, .. }) => {
             let detail = format!("this takes the scope `{wanted}`, and the token has `{scope}`");
             let hint = format!("use a token with the scope `{wanted}`");
             let status = StatusCode::FORBIDDEN;

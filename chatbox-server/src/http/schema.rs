@@ -2,7 +2,7 @@
 
 use super::ask::ID;
 use chatbox_core::event::ChatKind;
-use chatbox_core::store::DeliveryState;
+use chatbox_core::store::{DeliveryState, ServiceKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 fn text() -> ObjectBuilder {
@@ -25,6 +25,16 @@ pub(super) fn platform() -> Object {
 pub(super) fn state() -> Object {
     let names = DeliveryState::ALL.map(DeliveryState::as_str);
     text().enum_values(Some(names)).build()
+}
+
+/// Kinds of service events.
+pub(super) fn events() -> utoipa::openapi::schema::Array {
+    let names = ServiceKind::ALL.map(ServiceKind::as_str);
+    let one = text().enum_values(Some(names)).build();
+    utoipa::openapi::schema::ArrayBuilder::new()
+        .items(one)
+        .min_items(Some(1))
+        .build()
 }
 
 /// What kind of conversation a chat is.

@@ -4,11 +4,14 @@ use super::Problem;
 use super::ask::Id;
 use super::body::{Json, whole};
 use super::connections::List;
+use super::once::{Repeatable, done};
+use super::setup;
 use crate::app::App;
-use crate::auth::{Made, OWNER, Scope};
+use crate::auth::{Caller, Made, OWNER, Scope, draft_api};
 use axum::extract::State;
 use axum::http::StatusCode;
-use chatbox_core::store::Token;
+use axum::response::Response;
+use chatbox_core::store::{Admin, Token};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +94,7 @@ impl From<Token> for TokenView {
     path = "/v1/bootstrap",
     operation_id = "bootstrap",
     tag = "tokens",
-    security(("token" = ["admin"])),
+    security(("operator" = [])),
     responses((status = 201, description = "The owner's key, shown this once", body = MadeView)),
 )]
 pub(crate) async fn bootstrap(
@@ -114,13 +117,15 @@ pub(crate) async fn bootstrap(
     operation_id = "createToken",
     tag = "tokens",
     security(("token" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
     request_body = NewToken,
     responses((status = 201, description = "The token, shown this once", body = MadeView)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
-    Json(new): Json<NewToken>,
-) -> Result<(StatusCode, Json<MadeView>), Problem> {
+    caller: Caller,
+    Repeatable { body: new, asked }: Repeatable<NewToken>,
+) -> Result<Response, Problem> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let fits = (1..=64).contains(&new.name.len()) && new.name.bytes().all(plain);
     if !fits {
@@ -144,9 +149,12 @@ pub(crate) async fn create(
         return Err(Problem::invalid("out_of_range", detail));
     }
     let life = new.expires_in.map(Duration::from_secs);
-    let made = app.auth.create(&new.name, new.scope, life).await?;
+    let (made, token) = draft_api(&caller.account, &new.name, new.scope, life);
+    let note = caller.note("create_token", made.prefix.as_str());
     let view = MadeView::new(made, &new.name, new.scope);
-    Ok((StatusCode::CREATED, Json(view)))
+    let all = vec![Admin::PutToken(token), note];
+    let answer = done(&app, asked, all, StatusCode::CREATED, &view).await?;
+    answer.map_err(|_| setup::changed())
 }
 
 /// Lists tokens, without the tokens themselves.
@@ -158,8 +166,11 @@ pub(crate) async fn create(
     security(("token" = ["admin"])),
     responses((status = 200, description = "Every token, revoked ones too", body = List<TokenView>)),
 )]
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<TokenView>>, Problem> {
-    let tokens = app.auth.tokens().await?.into_iter();
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<List<TokenView>>, Problem> {
+    let tokens = app.auth.tokens(&caller.account).await?.into_iter();
     Ok(Json(tokens.map(Into::into).collect::<Vec<_>>().into()))
 }
 
@@ -173,9 +184,16 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<TokenV
     params(("id" = String, Path, description = "The token's findable part")),
     responses((status = 204, description = "It is refused from now on")),
 )]
-pub(crate) async fn revoke(State(app): State<Arc<App>>, Id(id): Id) -> Result<StatusCode, Problem> {
-    match app.auth.revoke(&id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+pub(crate) async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    match app.auth.revoke(&caller.account, &id).await? {
+        true => {
+            caller.noted(&app, "revoke_token", id).await;
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(Problem::not_found("token")),
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::id::MailboxId;
+use chatbox_core::store::Standing;
 use rmcp::model::JsonRpcError;
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -64,6 +65,11 @@ async fn admitted(
     if principal.as_deref() != Some(mailbox.as_str()) {
         return Err(Problem::unauthorized("this token is not this mailbox's").into_response());
     }
+    let row = endpoint.app.chatbox.store().mailbox(mailbox).await;
+    let row = row.map_err(|error| Problem::from(error).into_response())?;
+    if row.is_none_or(|it| it.standing == Standing::Archived) {
+        return Err(Problem::not_found("mailbox").into_response());
+    }
     let (parts, body) = request.into_parts();
     let body = read(body).await.map_err(IntoResponse::into_response)?;
     let wants = match is_json(&parts.headers) {
@@ -91,7 +97,7 @@ async fn serve(
     service.handle(request).await.map(Body::new)
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
     axum::body::to_bytes(body, BODY).await.map_err(|_| {
         let detail = format!("a message has at most {BODY} bytes");
         let status = StatusCode::PAYLOAD_TOO_LARGE;
@@ -99,14 +105,14 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
 
-fn in_its_own_words(error: JsonRpcError) -> Response {
+pub(super) fn in_its_own_words(error: JsonRpcError) -> Response {
     let body = serde_json::to_vec(&error).expect("an error is JSON");
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (StatusCode::BAD_REQUEST, kind, body).into_response()

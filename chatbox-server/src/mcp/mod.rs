@@ -3,6 +3,7 @@
 //! Every request stands for itself: its token says which mailbox it is, and all that is remembered between two of them
 //! is in the log and in the mailbox's row. What the protocol calls a session is neither made nor asked for.
 
+mod admin;
 mod body;
 mod desk;
 mod gate;
@@ -32,15 +33,16 @@ struct Endpoint {
     config: StreamableHttpServerConfig,
 }
 
-/// The door, to be put behind the server's guard. `public` is the address people know, where there is one.
-pub fn routes(app: Arc<App>, public: Option<&Url>) -> Router {
-    let endpoint = Endpoint {
-        app,
-        config: config(public),
-    };
+/// The doors, to be put behind the server's guard. `api` is what an account's own door asks; `public` is the address people
+/// know, where there is one.
+pub fn routes(app: Arc<App>, api: Router, public: Option<&Url>) -> Router {
+    let config = config(public);
+    let admin = admin::routes(app.clone(), api, config.clone());
+    let endpoint = Endpoint { app, config };
     Router::new()
         .route("/mcp/{mailbox}", any(gate::answer))
         .with_state(endpoint)
+        .merge(admin)
 }
 
 /// No sessions, plain JSON where one message is the whole answer, and the library's own look at Host and Origin, though

@@ -1,6 +1,8 @@
 //! The program, started as anybody starts it, and the smallest client that can post.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod sink;
+
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -190,6 +192,29 @@ impl Running {
         Answer(self.exchange(request.as_bytes()))
     }
 
+    /// A request with a body of JSON, as whoever has this token.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        let body = body.to_string();
+        let more: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let own = &self.address;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{more}\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Answer(self.exchange(request.as_bytes()))
+    }
+
     /// Makes a token of the API: its id, and the whole.
     pub(crate) fn add_token(&self, name: &str, scope: &str) -> (String, String) {
         let body = json!({"name": name, "scope": scope}).to_string();
@@ -240,6 +265,10 @@ impl Answer {
             .nth(1)
             .and_then(|it| it.parse().ok())
             .unwrap_or(0)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(self.body()).unwrap_or_default()
     }
 
     pub(crate) fn body(&self) -> &str {

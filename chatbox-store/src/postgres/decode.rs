@@ -5,7 +5,8 @@ use chatbox_core::event::{Attachment, EventBody};
 use chatbox_core::focus::{Focus, Recap};
 use chatbox_core::id::{ChatId, DeliveryId, Millis, Seq, SessionId};
 use chatbox_core::store::{
-    Author, Chat, Connection, Delivery, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Sent,
+    Author, Chat, Connection, Delivery, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Parcel,
+    Sent,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +36,7 @@ pub(super) fn document<T: DeserializeOwned>(text: &str) -> Result<T> {
 }
 
 /// A word of a closed set, as it is written in documents.
-fn word<T: DeserializeOwned>(text: String) -> Result<T> {
+pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T> {
     let value = serde_json::Value::String(text);
     serde_json::from_value(value).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
@@ -117,18 +118,23 @@ pub(super) fn delivery(row: &PgRow) -> Result<Sent> {
         }),
         _ => None,
     };
+    let parcel: Parcel = document(row.try_get("payload")?)?;
+    let kind = match parcel {
+        Parcel::Perform(_) => LaneKind::Out,
+        Parcel::Hand { .. } | Parcel::Event { .. } => LaneKind::Push,
+    };
     let delivery = Delivery {
         id: DeliveryId(row.try_get("id")?),
         seq: Seq(row.try_get("seq")?),
         part: number(row, "part")?,
         lane: LaneKey {
-            kind: LaneKind::Out,
+            kind,
             owner: row.try_get("owner")?,
             key: row.try_get("key")?,
         },
         chat: ChatId(row.try_get("chat")?),
         class: word(row.try_get("class")?)?,
-        parcel: document(row.try_get("payload")?)?,
+        parcel,
         state,
         attempts: number(row, "attempts")?,
         expires: Millis(row.try_get("expires")?),

@@ -7,17 +7,20 @@
 mod decode;
 mod open;
 mod read;
+mod records;
 mod trace;
 mod wire;
 mod writer;
 
 use async_trait::async_trait;
 use chatbox_core::connector::Revision;
-use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use chatbox_core::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
+};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
-    TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
+    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
+    Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use sqlx::PgPool;
 use writer::Writer;
@@ -103,6 +106,43 @@ impl Store for PostgresStore {
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
         let chats = read::overview(&self.pool, mailbox, limit).await;
         chats.map_err(failed)
+    }
+
+    async fn records(
+        &self,
+        kind: RecordKind,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let found = records::all(&self.pool, kind, account, None).await;
+        found.map_err(failed)
+    }
+
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError> {
+        let found = records::all(&self.pool, kind, None, Some(id)).await;
+        Ok(found.map_err(failed)?.pop())
+    }
+
+    async fn subscriptions(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let found = records::subscriptions(&self.pool, account).await;
+        found.map_err(failed)
+    }
+
+    async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+        let found = records::remembered(&self.pool, key).await;
+        found.map_err(failed)
+    }
+
+    async fn notes(
+        &self,
+        account: &AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Noted>, StoreError> {
+        let found = records::notes(&self.pool, account, before, limit).await;
+        found.map_err(failed)
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

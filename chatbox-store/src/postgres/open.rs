@@ -16,6 +16,7 @@ const VERSIONS: [&[&str]; 1] = [&[
     include_str!("sql/send_1.sql"),
     include_str!("sql/focus_1.sql"),
     include_str!("sql/admin_1.sql"),
+    include_str!("sql/records_1.sql"),
 ]];
 /// One program at a time changes tables.
 const MIGRATION_LOCK: i64 = 0x6368_6174_626f_7801;

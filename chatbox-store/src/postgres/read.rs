@@ -228,7 +228,7 @@ pub(super) async fn positions(pool: &PgPool, chat: ChatId) -> Result<Vec<Positio
 }
 
 pub(super) async fn queued(pool: &PgPool, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>> {
-    if lane.kind != LaneKind::Out {
+    if lane.kind == LaneKind::Turn {
         return Ok(Vec::new());
     }
     let open =
@@ -243,11 +243,15 @@ pub(super) async fn queued(pool: &PgPool, lane: &LaneKey, limit: u32) -> Result<
 }
 
 pub(super) async fn deliveries(pool: &PgPool, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
-    let newest = "WHERE $1::text[] = '{}' OR state = ANY ($1) ORDER BY id DESC LIMIT $2";
+    let newest = "WHERE ($1::text[] = '{}' OR state = ANY ($1)) AND ($3::bigint IS NULL OR id < $3) \
+        AND ($4::text IS NULL OR account = $4) AND ($5::text IS NULL OR owner = $5) ORDER BY id DESC LIMIT $2";
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let found = sqlx::query(sql(DELIVERY, newest))
         .bind(states)
-        .bind(i64::from(filter.limit));
+        .bind(i64::from(filter.limit))
+        .bind(filter.before.map(|id| id.0))
+        .bind(filter.account.as_ref().map(|it| clean(it.as_str())))
+        .bind(filter.owner.as_deref().map(clean));
     each(found.fetch_all(pool).await?, |row| {
         Ok(decode::delivery(row)?.delivery)
     })
@@ -290,30 +294,28 @@ pub(super) async fn pending_media(
 }
 
 pub(super) async fn next_due(pool: &PgPool, kind: LaneKind) -> Result<Option<Millis>> {
-    let next = "WITH paused AS (SELECT id FROM readers WHERE $1 = 'out' AND status = 'paused') SELECT least( \
+    let next = "WITH paused AS (SELECT id FROM readers WHERE $1 = 'push' AND status <> 'active') SELECT least( \
         (SELECT min(due) FROM lanes WHERE kind = $1 AND state = 'asleep' AND wanted > done \
             AND owner NOT IN (SELECT id FROM paused)), \
         (SELECT min(greatest(due, until + 1)) FROM lanes WHERE kind = $1 AND state = 'busy' \
             AND owner NOT IN (SELECT id FROM paused)))";
-    let kind = match kind {
-        LaneKind::Turn => "turn",
-        LaneKind::Out => "out",
-    };
-    let next: Option<i64> = sqlx::query_scalar(next).bind(kind).fetch_one(pool).await?;
+    let next = sqlx::query_scalar(next).bind(kind.as_str());
+    let next: Option<i64> = next.fetch_one(pool).await?;
     Ok(next.map(Millis))
 }
 
 pub(super) async fn token(pool: &PgPool, prefix: &str) -> Result<Option<Token>> {
-    let found =
-        sqlx::query("SELECT prefix, hash, principal, scopes, until FROM tokens WHERE prefix = $1")
-            .bind(clean(prefix));
+    let found = sqlx::query(
+        "SELECT prefix, account, hash, principal, scopes, until FROM tokens WHERE prefix = $1",
+    )
+    .bind(clean(prefix));
     let row = found.fetch_optional(pool).await?;
     row.as_ref().map(credential).transpose()
 }
 
 pub(super) async fn tokens(pool: &PgPool, start: &str) -> Result<Vec<Token>> {
     let found = sqlx::query(
-        "SELECT prefix, hash, principal, scopes, until FROM tokens WHERE starts_with(prefix, $1) \
+        "SELECT prefix, account, hash, principal, scopes, until FROM tokens WHERE starts_with(prefix, $1) \
          ORDER BY prefix COLLATE \"C\"",
     );
     each(found.bind(clean(start)).fetch_all(pool).await?, credential)
@@ -323,6 +325,7 @@ fn credential(row: &PgRow) -> Result<Token> {
     Ok(Token {
         prefix: row.try_get("prefix")?,
         hash: row.try_get("hash")?,
+        account: row.try_get::<String, _>("account")?.into(),
         principal: row.try_get("principal")?,
         scopes: document(row.try_get("scopes")?)?,
         until: row.try_get::<Option<i64>, _>("until")?.map(Millis),

@@ -1,7 +1,7 @@
 //! One batch: the arrays that go to the database, and the way back from what it answers to the steps' order.
 
 use super::encode::{Encoded, Same};
-use chatbox_core::store::{Outcome, StoreError};
+use chatbox_core::store::{Done, Outcome, StoreError};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
@@ -16,9 +16,19 @@ pub(super) struct Batch<'a> {
     seen: HashMap<&'a Same, usize>,
 }
 
-/// For each step whether it is an arrival.
+/// Where each step's answer stands.
 #[derive(Debug, Default)]
-pub(super) struct Order(Vec<bool>);
+pub(super) struct Order(Vec<Place>);
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The next of the arrivals.
+    Arrival,
+    /// The next of the others.
+    Act,
+    /// So many of the others, which are one step.
+    Together(usize),
+}
 
 /// A JSON array as it grows.
 #[derive(Debug, Default)]
@@ -42,9 +52,14 @@ impl Array {
 
 impl<'a> Batch<'a> {
     pub(super) fn push(&mut self, step: &'a Encoded) {
-        self.order.0.push(matches!(step, Encoded::Arrival { .. }));
+        self.order.0.push(match step {
+            Encoded::Arrival { .. } => Place::Arrival,
+            Encoded::Act(_) => Place::Act,
+            Encoded::Together(all) => Place::Together(all.len()),
+        });
         match step {
             Encoded::Act(json) => self.acts.next().push_str(json),
+            Encoded::Together(all) => all.iter().for_each(|json| self.acts.next().push_str(json)),
             Encoded::Arrival { json, same } => {
                 let place = self.arrivals.count;
                 let first = same
@@ -86,13 +101,39 @@ impl Order {
         };
         let (arrived, acted) = (answered("arrived")?, answered("acted")?);
         let (mut arrived, mut acted) = (arrived.into_iter(), acted.into_iter());
-        let in_order = self.0.iter().map(|arrival| match arrival {
-            true => arrived.next(),
-            false => acted.next(),
+        let in_order = self.0.iter().map(|place| match place {
+            Place::Arrival => arrived.next(),
+            Place::Act => acted.next(),
+            Place::Together(many) => {
+                let all: Vec<Outcome> = acted.by_ref().take(*many).collect();
+                (all.len() == *many).then(|| sum(&all))
+            }
         });
         let outcomes: Option<Vec<Outcome>> = in_order.collect();
         outcomes.ok_or_else(|| failed("a step was not answered"))
     }
+}
+
+/// What several changes that were all made changed.
+fn sum(all: &[Outcome]) -> Outcome {
+    let count = all.iter().map(|outcome| match outcome {
+        Outcome::Done(Done::Changed { count }) => *count,
+        _ => 0,
+    });
+    let count = count.sum();
+    Outcome::Done(Done::Changed { count })
+}
+
+/// Why one of several changes that go together could not be made, from the words the database ended with.
+pub(super) fn undone(error: &StoreError) -> Option<Outcome> {
+    let StoreError::Failed(words) = error else {
+        return None;
+    };
+    let (_, outcome) = words.split_once("together:")?;
+    let outcome = serde_json::Deserializer::from_str(outcome)
+        .into_iter()
+        .next()?;
+    outcome.ok()
 }
 
 fn failed(error: impl std::fmt::Display) -> StoreError {

@@ -4,7 +4,7 @@
 use chatbox_core::connector::Revision;
 use chatbox_core::event::{ChatKind, EventBody, Media};
 use chatbox_core::id::{ConnectionId, EventId};
-use chatbox_core::store::{Accept, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Wake};
+use chatbox_core::store::{Accept, Admin, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Wake};
 use serde::Serialize;
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub(super) enum Encoded {
     },
     /// Any other step.
     Act(String),
+    /// Administrative steps that are all made or none is.
+    Together(Vec<String>),
 }
 
 /// An event under a policy. Two of them in one batch are one: both are stale, or the second is a repetition.
@@ -42,9 +44,27 @@ impl Encoded {
             },
             Step::Commit(commit) => Self::Act(json(&CommitRow::of(commit)?)?),
             Step::Emit(emit) => Self::Act(json(&EmitRow::of(emit)?)?),
+            Step::Together { all } => {
+                let all: Result<_, _> = all.iter().map(part).collect();
+                Self::Together(all?)
+            }
             other => Self::Act(json(other)?),
         })
     }
+}
+
+/// One of several that go together.
+fn part(admin: &Admin) -> Result<String, StoreError> {
+    #[derive(Serialize)]
+    struct Part<'a> {
+        together: bool,
+        #[serde(flatten)]
+        admin: &'a Admin,
+    }
+    json(&Part {
+        together: true,
+        admin,
+    })
 }
 
 fn json(value: &impl Serialize) -> Result<String, StoreError> {

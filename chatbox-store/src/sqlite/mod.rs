@@ -12,11 +12,13 @@ mod writer;
 
 use async_trait::async_trait;
 use chatbox_core::connector::Revision;
-use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use chatbox_core::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
+};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
-    TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
+    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
+    Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use read::Reader;
 use std::path::Path;
@@ -114,6 +116,38 @@ impl Store for SqliteStore {
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
         self.reader.overview(mailbox, limit).await
+    }
+
+    async fn records(
+        &self,
+        kind: RecordKind,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.reader.records(kind, account).await
+    }
+
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError> {
+        self.reader.record(kind, id).await
+    }
+
+    async fn subscriptions(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        self.reader.subscriptions(account).await
+    }
+
+    async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+        self.reader.remembered(key).await
+    }
+
+    async fn notes(
+        &self,
+        account: &AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Noted>, StoreError> {
+        self.reader.notes(account, before, limit).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

@@ -1,7 +1,7 @@
 //! The one writer: a task that owns the one connection that writes. It drains what is queued, with no timer, and makes
 //! it one transaction; callers are answered after the commit is on disk.
 
-use super::batch::Batch;
+use super::batch::{Batch, undone};
 use super::encode::Encoded;
 use super::open::Lock;
 use super::search;
@@ -193,13 +193,33 @@ impl Task {
             Ok(outcomes) => return answer(calls, outcomes),
             Err(error) => error,
         };
-        if calls.len() == 1 {
+        if calls.len() == 1 && undone(&error).is_none() {
             return tell(calls, &error);
         }
         for call in calls {
-            let result = self.transact(&call.steps).await;
+            let result = self.commit_alone(&call.steps).await;
             // A caller that went away does not want to know.
             let _ = call.answer.send(result);
+        }
+    }
+
+    /// One caller's steps. What goes together and could not be made ends the transaction that it is in: then each step
+    /// is one of its own.
+    async fn commit_alone(&mut self, steps: &[Encoded]) -> Result<Vec<Outcome>, StoreError> {
+        let error = match self.transact(steps).await {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(error) => error,
+        };
+        match (undone(&error), steps) {
+            (None, _) => Err(error),
+            (Some(undone), [_]) => Ok(vec![undone]),
+            (Some(_), steps) => {
+                let mut outcomes = Vec::with_capacity(steps.len());
+                for step in steps {
+                    outcomes.extend(Box::pin(self.commit_alone(std::slice::from_ref(step))).await?);
+                }
+                Ok(outcomes)
+            }
         }
     }
 

@@ -114,7 +114,7 @@ pub(crate) async fn a_credential_is_replaced(store: Arc<dyn Store>) {
         .admin(add_connection("c2", "n", "alpha", "others"))
         .await;
     let put = |id: &str, ident: &str| {
-        Admin::PutCredential(Box::new(NewConnection {
+        Admin::RenewConnection(Box::new(NewConnection {
             secret: Some(sealed("new")),
             settings: "{}".to_owned(),
             ..new_connection(id, "m", "alpha", ident)
@@ -183,6 +183,7 @@ pub(crate) async fn a_token_is_kept_and_forgotten(store: Arc<dyn Store>) {
     let token = Token {
         prefix: "cbx_1".to_owned(),
         hash: "00ff".to_owned(),
+        account: "home".into(),
         principal: "owner".to_owned(),
         scopes: vec!["operate".to_owned()],
         until: Some(chatbox_core::id::Millis(9)),

@@ -31,6 +31,7 @@ pub(crate) async fn a_step_at_fault_fails_alone(store: Arc<dyn Store>) {
     let all = DeliveryFilter {
         states: vec![],
         limit: 1000,
+        ..DeliveryFilter::default()
     };
     let said = store.deliveries(&all).await.expect("a read").len();
     assert_eq!(said, 19, "nothing of it was written");

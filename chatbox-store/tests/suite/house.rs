@@ -64,6 +64,7 @@ impl House {
         let claim = Claim {
             kind,
             owner: None,
+            except: Vec::new(),
             offer: offer(lease_ms),
             limit: 100,
         };
@@ -76,6 +77,11 @@ impl House {
     /// The only turn lane that is due.
     pub(crate) async fn claim_turn(&self) -> Claimed {
         only(self.claim(LaneKind::Turn).await)
+    }
+
+    /// The only lane to an endpoint that is due.
+    pub(crate) async fn claim_push(&self) -> Claimed {
+        only(self.claim(LaneKind::Push).await)
     }
 
     pub(crate) async fn claim_out(&self) -> Claimed {

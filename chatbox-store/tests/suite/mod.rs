@@ -9,10 +9,12 @@
 pub(crate) mod accepting;
 pub(crate) mod admin;
 pub(crate) mod focus;
+pub(crate) mod happening;
 pub(crate) mod house;
 pub(crate) mod pushing;
 pub(crate) mod random;
 pub(crate) mod reading;
+pub(crate) mod records;
 pub(crate) mod sending;
 pub(crate) mod turns;
 
@@ -50,6 +52,18 @@ macro_rules! every_scenario {
             pushing::a_muted_chat_is_kept_and_not_handed,
             pushing::what_is_not_pushed_any_more_is_superseded,
             pushing::a_hand_out_that_failed_can_be_sent_again,
+            records::a_record_is_decided_on_its_revision,
+            records::a_credential_in_use_stays,
+            records::changes_that_go_together_are_all_made_or_none,
+            records::a_reply_is_remembered_once,
+            records::who_did_what_is_written_down,
+            records::an_archived_mailbox_hears_nothing_and_frees_its_name,
+            records::a_token_belongs_to_its_account,
+            happening::a_new_chat_is_told_once_in_its_account,
+            happening::what_failed_and_what_paused_is_told,
+            happening::a_switch_and_a_link_are_told,
+            happening::too_many_are_dropped_and_counted,
+            happening::a_subscription_is_paused_by_its_own_failures,
             turns::a_turn_hands_over_and_rests,
             turns::a_stale_fence_writes_nothing,
             turns::an_expired_lease_is_taken_with_the_next_fence,

@@ -89,7 +89,7 @@ pub(crate) async fn every_message_is_handed_in_order(store: Arc<dyn Store>) {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].parcel, Parcel::Hand { focal: false });
     assert!(house.claim(LaneKind::Turn).await.is_empty(), "no turns");
-    let lanes = house.claim(LaneKind::Out).await;
+    let lanes = house.claim(LaneKind::Push).await;
     assert_eq!(lanes.len(), 2, "each chat by itself: {lanes:?}");
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn a_hand_out_that_ended_hands_over(store: Arc<dyn Store>) {
     let house = pushed(store).await;
     let first = house.hear(message("e1", "d1", "one")).await;
     let second = house.hear(message("e2", "d1", "two")).await;
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     let rows = queued(&house, first.chat).await;
     let retry = Settled::Custody;
     settle(&house, &held, rows[0].id, retry, None).await;
@@ -119,7 +119,7 @@ pub(crate) async fn too_many_failures_in_a_row_pause(store: Arc<dyn Store>) {
     for n in 0..4 {
         chat = house.hear(message(&format!("e{n}"), "d1", "hi")).await.chat;
     }
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     let rows = queued(&house, chat).await;
     assert!(!settle(&house, &held, rows[0].id, failed(), Some(2)).await.1);
     assert!(
@@ -137,14 +137,14 @@ pub(crate) async fn too_many_failures_in_a_row_pause(store: Arc<dyn Store>) {
     assert_eq!(mailbox(&house).await.standing, Standing::Paused);
 
     // What waits goes on waiting, and what comes waits behind it.
-    assert!(house.claim(LaneKind::Out).await.is_empty());
-    let due = house.store.next_due(LaneKind::Out).await.expect("a read");
+    assert!(house.claim(LaneKind::Push).await.is_empty());
+    let due = house.store.next_due(LaneKind::Push).await.expect("a read");
     assert_eq!(due, None);
     house.hear(message("e9", "d1", "later")).await;
-    assert!(house.claim(LaneKind::Out).await.is_empty());
+    assert!(house.claim(LaneKind::Push).await.is_empty());
     stand(&house, Standing::Active).await;
     assert_eq!(mailbox(&house).await.fails, 0);
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     let waiting = queued(&house, chat).await;
     assert_eq!(waiting[0].id, rows[3].id, "in order");
     assert_eq!((waiting.len(), held.lane.owner.as_str()), (2, "m"));
@@ -178,7 +178,7 @@ pub(crate) async fn a_muted_chat_is_kept_and_not_handed(store: Arc<dyn Store>) {
 pub(crate) async fn what_is_not_pushed_any_more_is_superseded(store: Arc<dyn Store>) {
     let house = pushed(store).await;
     let first = house.hear(message("e1", "d1", "one")).await;
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     let id = queued(&house, first.chat).await[0].id;
     house
         .admin(put_mailbox("m", Door::Pull, LaneScope::Chat))
@@ -194,17 +194,18 @@ pub(crate) async fn what_is_not_pushed_any_more_is_superseded(store: Arc<dyn Sto
     let superseded = DeliveryFilter {
         states: vec![DeliveryState::Superseded],
         limit: 5,
+        ..DeliveryFilter::default()
     };
     let ended = house.store.deliveries(&superseded).await.expect("a read");
     assert_eq!(ended[0].id, id);
     house.hear(message("e2", "d1", "two")).await;
-    assert!(house.claim(LaneKind::Out).await.is_empty());
+    assert!(house.claim(LaneKind::Push).await.is_empty());
 }
 
 pub(crate) async fn a_hand_out_that_failed_can_be_sent_again(store: Arc<dyn Store>) {
     let house = pushed(store).await;
     let first = house.hear(message("e1", "d1", "one")).await;
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     let id = queued(&house, first.chat).await[0].id;
     settle(&house, &held, id, failed(), None).await;
     let retry = |ttl_ms| Admin::RetryDelivery {
@@ -213,7 +214,7 @@ pub(crate) async fn a_hand_out_that_failed_can_be_sent_again(store: Arc<dyn Stor
     };
     house.admin(retry(LONG)).await;
     assert_eq!(queued(&house, first.chat).await[0].id, id, "the same id");
-    let held = house.claim_out().await;
+    let held = house.claim_push().await;
     settle(&house, &held, id, failed(), None).await;
     house
         .admin(put_mailbox("m", Door::Pull, LaneScope::Chat))

@@ -132,6 +132,7 @@ pub(crate) async fn every_end_of_a_delivery_is_told(store: Arc<dyn Store>) {
     let dead = DeliveryFilter {
         states: vec![DeliveryState::Failed, DeliveryState::Expired],
         limit: 9,
+        ..DeliveryFilter::default()
     };
     let dead = house.store.deliveries(&dead).await.expect("a read");
     let ids: Vec<_> = dead.iter().map(|it| it.id.0).collect();
@@ -139,6 +140,7 @@ pub(crate) async fn every_end_of_a_delivery_is_told(store: Arc<dyn Store>) {
     let all = DeliveryFilter {
         states: vec![],
         limit: 2,
+        ..DeliveryFilter::default()
     };
     let all = house.store.deliveries(&all).await.expect("a read");
     assert_eq!(all.iter().map(|it| it.id.0).collect::<Vec<_>>(), [4, 3]);
@@ -261,7 +263,11 @@ pub(crate) async fn dead_deliveries_are_purged(store: Arc<dyn Store>) {
     };
     house.settle(&held, parts[0].id, failed()).await;
     house.settle(&held, parts[1].id, failed()).await;
-    let purge = |delivery, before| Admin::PurgeDeliveries { delivery, before };
+    let purge = |delivery, before| Admin::PurgeDeliveries {
+        account: Some("home".into()),
+        delivery,
+        before,
+    };
     let never = purge(None, Millis(0));
     assert_eq!(changed(&house.admin(never).await), 0);
     let forever = Millis(i64::MAX);

@@ -267,6 +267,7 @@ pub(crate) async fn the_lane_due_first_is_taken_first(store: Arc<dyn Store>) {
     let claim = Claim {
         kind: LaneKind::Turn,
         owner: Some("m".to_owned()),
+        except: Vec::new(),
         offer: offer(LONG),
         limit: 2,
     };

@@ -6,7 +6,7 @@ use crate::event::{ChatKind, Event, EventBody};
 use crate::id::{ChatId, Millis, Seq, SessionId};
 use crate::store::{
     Accept, Accepted, Ack, Author, Chat, Claimed, Connection, Done, Door, LaneKey, LogRow,
-    MEDIA_WAIT_MS, MediaStep, Outcome, Skip, Wake,
+    MEDIA_WAIT_MS, MediaStep, Outcome, ServiceEvent, ServiceKind, Skip, Wake,
 };
 
 impl World {
@@ -40,6 +40,14 @@ impl World {
         let prev = chat.head;
         let seq = self.append(row_of(&accept, chat.id, target), now);
         self.consume(&chat.mailbox, chat.id, seq);
+        if new_chat {
+            let event = ServiceEvent {
+                chat: Some(chat.id),
+                connection: Some(chat.connection.clone()),
+                ..ServiceEvent::new(ServiceKind::NewChat, chat.mailbox.clone())
+            };
+            self.happen(&event, seq, now);
+        }
         self.hand_out(&accept, &chat, seq, now);
         let idle = self.is_all_answered(&chat, seq);
         let claimed = self.wake_mailbox(&accept, &chat, seq, now);

@@ -2,15 +2,15 @@
 
 use super::world::{Connected, World};
 use crate::connector::Revision;
-use crate::id::{ChatId, ConnectionId, DeliveryId, Handle, MailboxId, Millis};
+use crate::id::{AccountId, ChatId, ConnectionId, DeliveryId, Handle, MailboxId, Millis, Seq};
 use crate::store::{
     Admin, CONNECTION_REMOVED, Connection, DeliveryState, Done, Door, LaneKey, LaneKind, Mailbox,
-    NewConnection, NewMailbox, Outcome, Standing, StateBox,
+    NewConnection, NewMailbox, Outcome, ServiceEvent, ServiceKind, Standing, StateBox,
 };
 
-const NOT_TWICE: Outcome = Outcome::Duplicate { seq: None };
+pub(super) const NOT_TWICE: Outcome = Outcome::Duplicate { seq: None };
 
-fn changed(count: usize) -> Outcome {
+pub(super) fn changed(count: usize) -> Outcome {
     Outcome::Done(Done::Changed {
         count: count as u64,
     })
@@ -21,7 +21,7 @@ impl World {
         match admin {
             Admin::PutMailbox(new) => self.put_mailbox(new, now),
             Admin::AddConnection(new) => self.add_connection(*new),
-            Admin::PutCredential(new) => self.put_credential(*new),
+            Admin::RenewConnection(new) => self.renew_connection(*new),
             Admin::RemoveConnection { connection } => self.remove_connection(&connection, now),
             Admin::SetPolicy {
                 connection,
@@ -39,7 +39,23 @@ impl World {
                 chat,
                 muted,
             } => self.mute(&mailbox, chat, muted),
-            Admin::SetStanding { mailbox, standing } => self.set_standing(&mailbox, standing),
+            Admin::SetStanding { mailbox, standing } => self.set_standing(&mailbox, standing, now),
+            Admin::ArchiveMailbox { mailbox } => self.archive_mailbox(&mailbox, now),
+            Admin::PutRecord(new) => self.put_record(new, now),
+            Admin::RemoveRecord { kind, account, id } => self.remove_record(kind, &account, &id),
+            Admin::Subscribe {
+                account,
+                id,
+                events,
+            } => self.subscribe(account, id, events, now),
+            Admin::Unsubscribe { account, id } => self.unsubscribe(&account, &id, now),
+            Admin::ReportLink {
+                connection,
+                up,
+                reason,
+            } => self.report_link(&connection, up, reason, now),
+            Admin::Once(once) => self.once(once, now),
+            Admin::Note(note) => self.note(note, now),
             Admin::SettleFocus { mailbox } => self.settle_focus(&mailbox),
             Admin::MoveChat {
                 connection,
@@ -47,7 +63,11 @@ impl World {
                 to,
             } => self.move_chat(&connection, &from, to),
             Admin::RetryDelivery { delivery, ttl_ms } => self.retry(delivery, ttl_ms, now),
-            Admin::PurgeDeliveries { delivery, before } => self.purge(delivery, before),
+            Admin::PurgeDeliveries {
+                account,
+                delivery,
+                before,
+            } => self.purge(account.as_ref(), delivery, before),
             Admin::PutToken(token) => {
                 self.tokens.insert(token.prefix.clone(), token);
                 changed(1)
@@ -74,12 +94,43 @@ impl World {
         changed(1)
     }
 
-    fn set_standing(&mut self, mailbox: &MailboxId, standing: Standing) -> Outcome {
-        let Some(mailbox) = self.mailboxes.get_mut(mailbox) else {
+    fn set_standing(&mut self, id: &MailboxId, standing: Standing, now: Millis) -> Outcome {
+        if let Some(subscription) = self.subscriptions.get_mut(id.as_str()) {
+            subscription.standing = standing;
+            subscription.fails = 0;
+            return changed(1);
+        }
+        let mailbox = self.mailboxes.get_mut(id);
+        let Some(mailbox) = mailbox.filter(|it| it.standing != Standing::Archived) else {
             return Outcome::Stale;
         };
-        mailbox.standing = standing;
+        let before = std::mem::replace(&mut mailbox.standing, standing);
         mailbox.fails = 0;
+        let kind = match standing {
+            Standing::Active => ServiceKind::MailboxUnpaused,
+            _ => ServiceKind::MailboxPaused,
+        };
+        if before != standing {
+            self.happen(&ServiceEvent::new(kind, id.clone()), Seq::ZERO, now);
+        }
+        changed(1)
+    }
+
+    fn archive_mailbox(&mut self, id: &MailboxId, now: Millis) -> Outcome {
+        let mailbox = self.mailboxes.get_mut(id);
+        let Some(mailbox) = mailbox.filter(|it| it.standing != Standing::Archived) else {
+            return Outcome::Stale;
+        };
+        mailbox.standing = Standing::Archived;
+        mailbox.name = id.as_str().to_owned();
+        let theirs = self.connections.values();
+        let theirs = theirs.filter(|it| it.active && it.connection.mailbox == *id);
+        let theirs: Vec<ConnectionId> = theirs.map(|it| it.connection.id.clone()).collect();
+        for connection in theirs {
+            self.remove_connection(&connection, now);
+        }
+        self.end_turns(id.as_str());
+        self.end_push(id.as_str(), now);
         changed(1)
     }
 
@@ -93,10 +144,13 @@ impl World {
         changed(count)
     }
 
-    /// Whether this lane hands to a mailbox that is pushed.
+    /// Whether this lane hands to a mailbox that is pushed, or to a subscription.
     fn is_pushed(&self, lane: &LaneKey) -> bool {
         let mailbox = self.mailbox_of(lane);
-        mailbox.is_some_and(|id| self.mailboxes[&id].door == Door::Push)
+        mailbox.is_some_and(|id| {
+            let it = &self.mailboxes[&id];
+            it.door == Door::Push && it.standing != Standing::Archived
+        }) || self.subscriptions.contains_key(&lane.owner)
     }
 
     fn put_mailbox(&mut self, new: NewMailbox, now: Millis) -> Outcome {
@@ -127,20 +181,9 @@ impl World {
     /// Its messages wait in other lanes from now on. Whoever holds one of the old ones has lost it.
     fn relane(&mut self, mailbox: &Mailbox, now: Millis) {
         let owner = mailbox.id.as_str();
-        let old: Vec<LaneKey> = self
-            .lanes
-            .keys()
-            .filter(|key| key.kind == LaneKind::Turn && key.owner == owner)
-            .cloned()
-            .collect();
-        for key in old {
-            self.lose_turns(&key);
-            let lane = self.lane_mut(&key);
-            lane.fence.0 += i64::from(lane.holder.is_some());
-            lane.rest();
-        }
+        self.end_turns(owner);
         if mailbox.door != Door::Push {
-            self.end_hand_outs(mailbox, now);
+            self.end_push(owner, now);
         }
         if mailbox.door != Door::Run {
             return;
@@ -161,8 +204,21 @@ impl World {
         }
     }
 
+    /// Whoever holds a turn lane of this mailbox has lost it.
+    fn end_turns(&mut self, owner: &str) {
+        let theirs = |key: &&LaneKey| key.kind == LaneKind::Turn && key.owner == owner;
+        let old: Vec<LaneKey> = self.lanes.keys().filter(theirs).cloned().collect();
+        for key in old {
+            self.lose_turns(&key);
+            let lane = self.lane_mut(&key);
+            lane.fence.0 += i64::from(lane.holder.is_some());
+            lane.rest();
+        }
+    }
+
     fn add_connection(&mut self, new: NewConnection) -> Outcome {
-        if !self.mailboxes.contains_key(&new.mailbox) {
+        let mailbox = self.mailboxes.get(&new.mailbox);
+        if mailbox.is_none_or(|it| it.standing == Standing::Archived) {
             return Outcome::Stale;
         }
         let taken = self.connections.values().any(|it| {
@@ -195,7 +251,7 @@ impl World {
         changed(1)
     }
 
-    fn put_credential(&mut self, new: NewConnection) -> Outcome {
+    fn renew_connection(&mut self, new: NewConnection) -> Outcome {
         let Some(platform) = self.active(&new.id).map(|it| it.platform.clone()) else {
             return Outcome::Stale;
         };
@@ -278,10 +334,21 @@ impl World {
         changed(1)
     }
 
-    fn purge(&mut self, delivery: Option<DeliveryId>, before: Millis) -> Outcome {
+    fn purge(
+        &mut self,
+        account: Option<&AccountId>,
+        delivery: Option<DeliveryId>,
+        before: Millis,
+    ) -> Outcome {
         let there = self.outbox.len();
+        let theirs: Vec<DeliveryId> = self
+            .outbox
+            .iter()
+            .filter(|(_, it)| account.is_none_or(|it_is| self.account_of(it) == Some(it_is)))
+            .map(|(id, _)| *id)
+            .collect();
         self.outbox.retain(|id, sent| {
-            let meant = delivery.is_none_or(|one| one == *id);
+            let meant = delivery.is_none_or(|one| one == *id) && theirs.contains(id);
             !(meant && is_dead(sent.delivery.state) && sent.delivery.at < before)
         });
         changed(there - self.outbox.len())

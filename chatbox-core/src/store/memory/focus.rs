@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::event::EventBody;
 use crate::id::{ChatId, MailboxId, Millis, Seq};
-use crate::store::{Done, LogRow, Outcome, Overview, Span, Switch};
+use crate::store::{Done, LogRow, Outcome, Overview, ServiceEvent, ServiceKind, Span, Switch};
 use std::cmp::Reverse;
 
 impl World {
@@ -23,6 +23,13 @@ impl World {
         if let (Some(chat), true) = (switch.to, moved.is_some()) {
             self.see(chat, &switch.mailbox, head);
             self.supersede_notices(chat, &switch.mailbox, now);
+        }
+        if moved.is_some() {
+            let event = ServiceEvent {
+                chat: switch.to,
+                ..ServiceEvent::new(ServiceKind::FocusChanged, switch.mailbox.clone())
+            };
+            self.happen(&event, Seq::ZERO, now);
         }
         Outcome::Done(Done::Switched {
             focus,

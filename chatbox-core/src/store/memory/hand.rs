@@ -4,7 +4,8 @@ use super::world::World;
 use crate::connector::DeliveryClass;
 use crate::id::{ChatId, DeliveryId, MailboxId, Millis, Seq};
 use crate::store::{
-    Accept, Chat, Delivery, DeliveryState, Door, LaneKey, Mailbox, Parcel, Sent, Settled, Standing,
+    Accept, Chat, Delivery, DeliveryState, Door, LaneKey, LaneKind, Parcel, Sent, ServiceEvent,
+    ServiceKind, Settled, Standing,
 };
 
 impl World {
@@ -50,13 +51,12 @@ impl World {
         });
     }
 
-    /// A mailbox that is not pushed any more is handed nothing.
-    pub(super) fn end_hand_outs(&mut self, mailbox: &Mailbox, now: Millis) {
-        let owner = mailbox.id.as_str();
-        let theirs = |key: &LaneKey| *key == LaneKey::hand(&mailbox.id, chat_of(key));
+    /// Who is not pushed any more is handed nothing.
+    pub(super) fn end_push(&mut self, owner: &str, now: Millis) {
+        let theirs = |key: &LaneKey| key.kind == LaneKind::Push && key.owner == owner;
         self.supersede(now, |it| {
             let open = matches!(it.state, DeliveryState::Queued | DeliveryState::Custody);
-            open && it.lane.owner == owner && theirs(&it.lane)
+            open && theirs(&it.lane)
         });
         for (key, lane) in &mut self.lanes {
             if theirs(key) {
@@ -73,37 +73,51 @@ impl World {
         }
     }
 
-    /// What a hand-out that was decided means for its mailbox: how far it was handed over, and whether it goes on.
+    /// What a hand-out that was decided means for whom it is handed to: how far a mailbox was handed over to, and whether
+    /// it goes on.
     pub(super) fn settle_hand_out(
         &mut self,
         id: DeliveryId,
         to: &Settled,
         pause_after: Option<u32>,
+        now: Millis,
     ) {
         let delivery = &self.outbox[&id].delivery;
         let (chat, seq) = (delivery.chat, delivery.seq);
-        let Some(mailbox) = self.mailbox_of(&delivery.lane) else {
-            return;
-        };
         let ended = match to {
             Settled::Delivered { .. } => Some(true),
             Settled::Failed { .. } | Settled::Unknown { .. } | Settled::Expired => Some(false),
             Settled::Custody | Settled::Retry { .. } | Settled::Release { .. } => None,
         };
+        if let Some(subscription) = self.subscriptions.get_mut(&delivery.lane.owner) {
+            count(
+                &mut subscription.fails,
+                &mut subscription.standing,
+                ended,
+                pause_after,
+            );
+            return;
+        }
+        let Some(id) = self.mailbox_of(&delivery.lane) else {
+            return;
+        };
         if ended.is_some() {
-            let reader = (chat, mailbox.as_str().to_owned());
+            let reader = (chat, id.as_str().to_owned());
             let member = self.members.entry(reader).or_default();
             member.handed = member.handed.max(seq);
         }
-        let mailbox = self.mailboxes.get_mut(&mailbox);
+        let mailbox = self.mailboxes.get_mut(&id);
         let mailbox = mailbox.expect("it was found above");
-        mailbox.fails = match ended {
-            Some(true) => 0,
-            Some(false) => mailbox.fails + 1,
-            None => mailbox.fails,
-        };
-        if pause_after.is_some_and(|most| mailbox.fails >= most) {
-            mailbox.standing = Standing::Paused;
+        let before = mailbox.standing;
+        count(
+            &mut mailbox.fails,
+            &mut mailbox.standing,
+            ended,
+            pause_after,
+        );
+        if mailbox.standing != before {
+            let paused = ServiceEvent::new(ServiceKind::MailboxPaused, id);
+            self.happen(&paused, Seq::ZERO, now);
         }
     }
 
@@ -115,8 +129,30 @@ impl World {
     }
 
     pub(super) fn is_paused(&self, lane: &LaneKey) -> bool {
-        let mailbox = self.mailbox_of(lane);
-        mailbox.is_some_and(|id| self.mailboxes[&id].standing == Standing::Paused)
+        if lane.kind != LaneKind::Push {
+            return false;
+        }
+        let subscription = self.subscriptions.get(&lane.owner).map(|it| it.standing);
+        let mailbox = self.mailbox_of(lane).map(|id| self.mailboxes[&id].standing);
+        let standing = subscription.or(mailbox);
+        standing.is_some_and(|it| it != Standing::Active)
+    }
+}
+
+/// One more that was handed over, or one more that was not: enough of those pause.
+fn count(
+    fails: &mut u32,
+    standing: &mut Standing,
+    delivered: Option<bool>,
+    pause_after: Option<u32>,
+) {
+    *fails = match delivered {
+        Some(true) => 0,
+        Some(false) => *fails + 1,
+        None => *fails,
+    };
+    if pause_after.is_some_and(|most| *fails >= most) && *standing == Standing::Active {
+        *standing = Standing::Paused;
     }
 }
 

@@ -96,7 +96,9 @@ impl World {
 
     pub(super) fn claim(&mut self, claim: &Claim, now: Millis) -> Outcome {
         let theirs = |key: &LaneKey| {
-            key.kind == claim.kind && claim.owner.as_ref().is_none_or(|it| *it == key.owner)
+            key.kind == claim.kind
+                && claim.owner.as_ref().is_none_or(|it| *it == key.owner)
+                && !claim.except.contains(&key.owner)
         };
         let mut due: Vec<(Millis, LaneKey)> = self
             .lanes

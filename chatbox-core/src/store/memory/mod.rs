@@ -8,19 +8,23 @@ mod admin;
 mod emit;
 mod focus;
 mod hand;
+mod happen;
 mod lane;
 mod read;
+mod records;
 mod settle;
 mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
-    TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
+    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
+    Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
-use crate::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
+use crate::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
+};
 use async_trait::async_trait;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -79,6 +83,7 @@ impl World {
             Step::Ack(ack) => self.ack(ack),
             Step::Switch(switch) => self.switch(&switch, now),
             Step::Admin(admin) => self.admin(*admin, now),
+            Step::Together { all } => self.together(all, now),
         }
     }
 }
@@ -137,6 +142,51 @@ impl Store for MemoryStore {
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
         Ok(self.world().overview(mailbox, limit))
+    }
+
+    async fn records(
+        &self,
+        kind: RecordKind,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let world = self.world();
+        let theirs = |it: &&Record| it.kind == kind && account.is_none_or(|one| it.account == *one);
+        Ok(world.records.values().filter(theirs).cloned().collect())
+    }
+
+    async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError> {
+        let place = (kind, id.to_owned());
+        Ok(self.world().records.get(&place).cloned())
+    }
+
+    async fn subscriptions(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let world = self.world();
+        let theirs = |it: &&Subscription| account.is_none_or(|one| it.account == *one);
+        let all = world.subscriptions.values().filter(theirs);
+        Ok(all.cloned().collect())
+    }
+
+    async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+        let now = self.clock();
+        let world = self.world();
+        let found = world.remembered.get(key).filter(|(_, until)| *until > now);
+        Ok(found.map(|(reply, _)| reply.clone()))
+    }
+
+    async fn notes(
+        &self,
+        account: &AccountId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Noted>, StoreError> {
+        let world = self.world();
+        let theirs =
+            |it: &&Noted| it.note.account == *account && before.is_none_or(|before| it.id < before);
+        let newest = world.notes.iter().rev().filter(theirs);
+        Ok(newest.take(limit as usize).cloned().collect())
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

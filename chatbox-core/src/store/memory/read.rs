@@ -63,8 +63,20 @@ impl World {
     }
 
     pub(super) fn deliveries(&self, filter: &DeliveryFilter) -> Vec<Delivery> {
-        let all = self.outbox.values().rev().map(|sent| &sent.delivery);
-        all.filter(|it| filter.states.is_empty() || filter.states.contains(&it.state))
+        let account = |it: &&Sent| match &filter.account {
+            None => true,
+            account => self.account_of(it) == account.as_ref(),
+        };
+        let all = self.outbox.values().rev().filter(account);
+        all.map(|sent| &sent.delivery)
+            .filter(|it| {
+                filter
+                    .owner
+                    .as_ref()
+                    .is_none_or(|one| it.lane.owner == *one)
+            })
+            .filter(|it| filter.before.is_none_or(|before| it.id < before))
+            .filter(|it| filter.states.is_empty() || filter.states.contains(&it.state))
             .take(filter.limit as usize)
             .cloned()
             .collect()

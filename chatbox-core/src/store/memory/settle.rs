@@ -2,8 +2,11 @@
 
 use super::world::{NewRow, World};
 use crate::connector::Receipt;
-use crate::id::{DeliveryId, Millis};
-use crate::store::{DeliveryState, Done, LaneKey, NOT_IN_TIME, Outcome, Parcel, Settle, Settled};
+use crate::id::{AccountId, ConnectionId, DeliveryId, MailboxId, Millis};
+use crate::store::{
+    DeliveryState, Done, LaneKey, NOT_IN_TIME, Outcome, Parcel, Sent, ServiceEvent, ServiceKind,
+    Settle, Settled,
+};
 
 impl World {
     pub(super) fn settle(&mut self, settle: Settle, now: Millis) -> Outcome {
@@ -18,7 +21,7 @@ impl World {
         }
         if let Some(id) = settle.delivery {
             self.decide(id, &settle.to, now);
-            self.settle_hand_out(id, &settle.to, settle.pause_after);
+            self.settle_hand_out(id, &settle.to, settle.pause_after, now);
         }
         let back_at = match (&settle.delivery, &settle.to) {
             (_, Settled::Retry { after_ms, .. } | Settled::Release { after_ms }) => {
@@ -61,11 +64,37 @@ impl World {
     fn lose(&mut self, id: DeliveryId, state: DeliveryState, reason: &str, now: Millis) {
         self.change(id, state, None, Some(reason), now);
         let delivery = &self.outbox[&id].delivery;
-        if let Parcel::Hand { .. } = delivery.parcel {
-            return;
+        let (chat, seq) = (delivery.chat, delivery.seq);
+        match delivery.parcel {
+            // Who is not told of an event is not told that they were not.
+            Parcel::Event { .. } => return,
+            Parcel::Hand { .. } => {}
+            Parcel::Perform(_) => {
+                let row = NewRow::outcome(chat, seq, state.as_str(), reason);
+                self.append(row, now);
+            }
         }
-        let row = NewRow::outcome(delivery.chat, delivery.seq, state.as_str(), reason);
-        self.append(row, now);
+        let Some(mailbox) = self.chat(chat).map(|it| it.mailbox.clone()) else {
+            return;
+        };
+        let failed = ServiceEvent {
+            chat: Some(chat),
+            delivery: Some(id),
+            reason: Some(reason.to_owned()),
+            ..ServiceEvent::new(ServiceKind::DeliveryFailed, mailbox)
+        };
+        self.happen(&failed, seq, now);
+    }
+
+    /// Whose a delivery is.
+    pub(super) fn account_of(&self, sent: &Sent) -> Option<&AccountId> {
+        let owner = &sent.delivery.lane.owner;
+        let mailbox = MailboxId::new(owner.clone());
+        let connection = ConnectionId::new(owner.clone());
+        let connection = self.connections.get(&connection);
+        let mailbox = connection.map_or(mailbox, |it| it.connection.mailbox.clone());
+        let mailbox = self.mailboxes.get(&mailbox).map(|it| &it.account);
+        mailbox.or_else(|| self.subscriptions.get(owner).map(|it| &it.account))
     }
 
     pub(super) fn change(

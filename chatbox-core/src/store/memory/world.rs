@@ -9,13 +9,13 @@ use crate::id::{
     Platform, Seq, SessionId,
 };
 use crate::store::{
-    Author, Chat, Connection, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Sent, Span,
-    StateBox, Token, TurnRow,
+    Author, Chat, Connection, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Noted, Record,
+    RecordKind, Remembered, Sent, Span, StateBox, Subscription, Token, TurnRow,
 };
 use std::collections::BTreeMap;
 
 /// Everything there is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct World {
     pub(super) mailboxes: BTreeMap<MailboxId, Mailbox>,
     pub(super) connections: BTreeMap<ConnectionId, Connected>,
@@ -34,10 +34,14 @@ pub(super) struct World {
     pub(super) idem: BTreeMap<String, Seq>,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) states: BTreeMap<(ConnectionId, String), (Revision, StateBox)>,
+    pub(super) records: BTreeMap<(RecordKind, String), Record>,
+    pub(super) subscriptions: BTreeMap<String, Subscription>,
+    pub(super) remembered: BTreeMap<String, (Remembered, Millis)>,
+    pub(super) notes: Vec<Noted>,
 }
 
 /// A connection and whether it is still in use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connected {
     pub(super) connection: Connection,
     pub(super) active: bool,
@@ -54,7 +58,7 @@ pub(super) enum Talk {
 pub(super) type Known = (Platform, ExternalId, ExternalId);
 
 /// A log row with what readers do not see.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// As it was written.
     pub(super) row: LogRow,
@@ -83,7 +87,7 @@ impl Default for Member {
 }
 
 /// A turn with what its story does not show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TurnEntry {
     pub(super) lane: LaneKey,
     /// The log's head when it was claimed.

@@ -186,8 +186,8 @@ BEGIN
       now + a.hand, now, now
     FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
     WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
-  PERFORM chatbox_wake_out_v1(o.owner, o.chat, max(o.id), now) FROM outbox o
-    WHERE o.id > v_last - v_count GROUP BY o.owner, o.chat;
+  PERFORM chatbox_wake_lane_v1('push', o.owner, o.key, max(o.id), now) FROM outbox o
+    WHERE o.id > v_last - v_count GROUP BY o.owner, o.key;
 END $$;
 
 -- Takes arrivals in, in their order. Answers per step: its state, seq, chat, session, whether the chat is new, and
@@ -267,6 +267,10 @@ BEGIN
   END IF;
   IF v_wakes THEN
     v_taken := chatbox_wake_v1(v_all, now);
+  END IF;
+  IF v_fresh <> '{}' THEN
+    PERFORM chatbox_happen_v1('new_chat', a.mailbox, a.chat, a.conn, NULL, NULL, a.seq, now)
+      FROM unnest(v_all) a WHERE a.state = 'new' AND a.seq = ANY (v_firsts) ORDER BY a.i;
   END IF;
   IF v_hands THEN
     PERFORM chatbox_hand_v1(v_all, now);

@@ -21,8 +21,8 @@ BEGIN
     RETURN chatbox_changed_v1(0);
   END IF;
   INSERT INTO accounts (id) VALUES (s ->> 'account') ON CONFLICT DO NOTHING;
-  INSERT INTO readers (id, account, kind, name, door, scope)
-    VALUES (v_id, s ->> 'account', 'mailbox', s ->> 'name', s ->> 'door', s ->> 'scope')
+  INSERT INTO readers (id, account, kind, name, door, scope, at)
+    VALUES (v_id, s ->> 'account', 'mailbox', s ->> 'name', s ->> 'door', s ->> 'scope', now)
     ON CONFLICT (id) DO UPDATE SET account = excluded.account, name = excluded.name, door = excluded.door,
       scope = excluded.scope;
   IF v_old.door <> s ->> 'door' OR v_old.scope <> s ->> 'scope' THEN
@@ -31,19 +31,22 @@ BEGIN
   RETURN chatbox_changed_v1(1);
 END $$;
 
--- A mailbox's messages wait in other lanes from now on. Whoever holds one of the old ones has lost it.
-CREATE FUNCTION chatbox_relane_v1(v_id text, v_door text, v_scope text, now bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Whoever holds a turn lane of this mailbox has lost it.
+CREATE FUNCTION chatbox_end_turns_v1(v_id text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM lanes WHERE kind = 'turn' AND owner = v_id ORDER BY key FOR UPDATE;
   UPDATE turns SET state = 'lost' FROM lanes l
     WHERE l.kind = 'turn' AND l.owner = v_id AND l.turn = turns.id AND turns.state = 'claimed';
   UPDATE lanes SET fence = fence + CASE state WHEN 'busy' THEN 1 ELSE 0 END, state = 'asleep', holder = NULL,
     done = wanted, attempts = 0 WHERE kind = 'turn' AND owner = v_id;
+END $$;
+
+-- A mailbox's messages wait in other lanes from now on. Whoever holds one of the old ones has lost it.
+CREATE FUNCTION chatbox_relane_v1(v_id text, v_door text, v_scope text, now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM chatbox_end_turns_v1(v_id);
   IF v_door <> 'push' THEN  -- it is handed nothing any more
-    PERFORM 1 FROM lanes WHERE kind = 'out' AND owner = v_id ORDER BY key FOR UPDATE;
-    UPDATE outbox SET state = 'superseded', since = now WHERE owner = v_id AND state IN ('queued', 'custody');
-    UPDATE lanes SET fence = fence + CASE state WHEN 'busy' THEN 1 ELSE 0 END, state = 'asleep', holder = NULL,
-      done = wanted, attempts = 0 WHERE kind = 'out' AND owner = v_id;
+    PERFORM chatbox_end_push_v1(v_id, now);
   END IF;
   IF v_door = 'run' THEN
     INSERT INTO lanes AS l (kind, owner, key, wanted, done, state, fence, until, due, attempts)
@@ -63,7 +66,8 @@ DECLARE
   v_id text := s ->> 'id';
   v_account text;
 BEGIN
-  SELECT account INTO v_account FROM readers WHERE id = s ->> 'mailbox' AND kind = 'mailbox';
+  SELECT account INTO v_account FROM readers
+    WHERE id = s ->> 'mailbox' AND kind = 'mailbox' AND status <> 'archived';
   IF v_account IS NULL THEN
     RETURN '{"outcome": "stale"}';
   END IF;
@@ -78,7 +82,7 @@ BEGIN
   RETURN chatbox_changed_v1(1);
 END $$;
 
-CREATE FUNCTION chatbox_credential_v1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION chatbox_renew_connection_v1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_platform text;
 BEGIN
@@ -128,17 +132,18 @@ END $$;
 CREATE FUNCTION chatbox_retry_v1(v_id bigint, v_ttl bigint, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_part outbox;
+  v_kind text;
 BEGIN
   SELECT o.* INTO v_part FROM outbox o
     WHERE o.id = v_id AND o.state IN ('failed', 'unknown', 'expired') AND (
       EXISTS (SELECT FROM connections WHERE id = o.owner AND status = 'active')
-      OR EXISTS (SELECT FROM readers WHERE id = o.owner AND door = 'push'));
+      OR EXISTS (SELECT FROM readers WHERE id = o.owner AND door = 'push' AND status <> 'archived'));
   IF NOT FOUND THEN
     RETURN '{"outcome": "stale"}';
   END IF;
-  PERFORM chatbox_wake_out_v1(v_part.owner, v_part.chat, v_id, now);
-  UPDATE lanes SET done = least(done, v_id - 1)
-    WHERE kind = 'out' AND owner = v_part.owner AND key = v_part.key;
+  v_kind := CASE WHEN v_part.verb IN ('hand', 'event') THEN 'push' ELSE 'out' END;
+  PERFORM chatbox_wake_lane_v1(v_kind, v_part.owner, v_part.key, v_id, now);
+  UPDATE lanes SET done = least(done, v_id - 1) WHERE kind = v_kind AND owner = v_part.owner AND key = v_part.key;
   UPDATE outbox SET state = 'queued', attempts = 0, expires = now + v_ttl, receipt = NULL, degraded = NULL,
     reason = NULL, since = now WHERE id = v_id;
   RETURN chatbox_changed_v1(1);
@@ -165,7 +170,7 @@ BEGIN
   CASE s ->> 'admin'
     WHEN 'put_mailbox' THEN RETURN chatbox_put_mailbox_v1(s, now);
     WHEN 'add_connection' THEN RETURN chatbox_connection_v1(s);
-    WHEN 'put_credential' THEN RETURN chatbox_credential_v1(s);
+    WHEN 'renew_connection' THEN RETURN chatbox_renew_connection_v1(s);
     WHEN 'remove_connection' THEN RETURN chatbox_remove_connection_v1(s ->> 'connection', now);
     WHEN 'set_policy' THEN
       UPDATE connections SET policy = s ->> 'policy', policy_rev = policy_rev + 1
@@ -175,18 +180,27 @@ BEGIN
     WHEN 'retry_delivery' THEN RETURN chatbox_retry_v1((s -> 'delivery')::bigint, (s -> 'ttl')::bigint, now);
     WHEN 'purge_deliveries' THEN
       DELETE FROM outbox WHERE state IN ('failed', 'unknown', 'expired') AND at < (s -> 'before')::bigint
-        AND (s ->> 'delivery' IS NULL OR id = (s ->> 'delivery')::bigint);
+        AND (s ->> 'delivery' IS NULL OR id = (s ->> 'delivery')::bigint)
+        AND (s ->> 'account' IS NULL OR account = s ->> 'account');
     WHEN 'put_token' THEN
-      INSERT INTO tokens (prefix, hash, principal, scopes, until)
-        VALUES (s ->> 'prefix', s ->> 'hash', s ->> 'principal', s ->> 'scopes', (s ->> 'until')::bigint)
-        ON CONFLICT (prefix) DO UPDATE SET hash = excluded.hash, principal = excluded.principal,
+      INSERT INTO tokens (prefix, account, hash, principal, scopes, until)
+        VALUES (s ->> 'prefix', s ->> 'account', s ->> 'hash', s ->> 'principal', s ->> 'scopes', (s ->> 'until')::bigint)
+        ON CONFLICT (prefix) DO UPDATE SET account = excluded.account, hash = excluded.hash, principal = excluded.principal,
           scopes = excluded.scopes, until = excluded.until;
     WHEN 'remove_token' THEN DELETE FROM tokens WHERE prefix = s ->> 'prefix';
     WHEN 'put_state' THEN RETURN chatbox_put_state_v1(s);
     WHEN 'mute' THEN RETURN chatbox_mute_v1(s);
-    WHEN 'set_standing' THEN
-      UPDATE readers SET status = s ->> 'standing', fails = 0 WHERE id = s ->> 'mailbox' AND kind = 'mailbox';
-      RETURN CASE WHEN FOUND THEN chatbox_changed_v1(1) ELSE '{"outcome": "stale"}' END;
+    WHEN 'set_standing' THEN RETURN chatbox_standing_v1(s, now);
+    WHEN 'archive_mailbox' THEN RETURN chatbox_archive_v1(s ->> 'mailbox', now);
+    WHEN 'put_record' THEN RETURN chatbox_put_record_v1(s, now);
+    WHEN 'remove_record' THEN RETURN chatbox_remove_record_v1(s);
+    WHEN 'subscribe' THEN RETURN chatbox_subscribe_v1(s, now);
+    WHEN 'unsubscribe' THEN RETURN chatbox_unsubscribe_v1(s, now);
+    WHEN 'report_link' THEN RETURN chatbox_report_link_v1(s, now);
+    WHEN 'once' THEN RETURN chatbox_once_v1(s, now);
+    WHEN 'note' THEN
+      INSERT INTO notes (account, at, by, action, target)
+        VALUES (s ->> 'account', now, s ->> 'by', s ->> 'action', s ->> 'target');
     WHEN 'settle_focus' THEN
       UPDATE readers SET recap_from = NULL, recap_to = NULL WHERE id = s ->> 'mailbox' AND recap_to IS NOT NULL;
     WHEN 'end_leases' THEN UPDATE lanes SET until = 0 WHERE state = 'busy';
@@ -221,6 +235,7 @@ BEGIN
       WHEN 'ack' THEN chatbox_ack_v1(v_step)
       WHEN 'switch' THEN chatbox_switch_v1(v_step, v_now)
       WHEN 'admin' THEN chatbox_admin_v1(v_step, v_now)
+      WHEN 'together' THEN chatbox_together_v1(v_step -> 'all', v_now)
     END;
     v_outcomes := v_outcomes || jsonb_build_array(v_outcome);
   END LOOP;

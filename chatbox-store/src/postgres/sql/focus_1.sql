@@ -28,6 +28,7 @@ BEGIN
     -- What was said in a chat that the mailbox now reads itself need not be announced any more.
     UPDATE outbox SET state = 'superseded', since = now
       WHERE owner = v_reader.id AND key = 'chat/' || v_to AND state = 'queued' AND payload = '{"focal":false}';
+    PERFORM chatbox_happen_v1('focus_changed', v_reader.id, v_to, NULL, NULL, NULL, 0, now);
   END IF;
   RETURN jsonb_build_object('outcome', 'done', 'done', 'switched', 'moved', v_moved, 'focus', jsonb_build_object(
     'chat', v_reader.focal, 'revision', v_reader.focus_rev,

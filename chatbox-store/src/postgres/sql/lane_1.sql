@@ -8,7 +8,8 @@ BEGIN
     SELECT kind, owner, key, due, turn FROM lanes
     WHERE kind = s ->> 'kind' AND (s ->> 'owner' IS NULL OR owner = s ->> 'owner') AND due <= now
       AND (state = 'asleep' AND wanted > done OR state = 'busy' AND until < now)
-      AND (kind <> 'out' OR NOT EXISTS (SELECT FROM readers WHERE id = owner AND status = 'paused'))
+      AND NOT s -> 'except' ? owner
+      AND (kind <> 'push' OR NOT EXISTS (SELECT FROM readers WHERE id = owner AND status <> 'active'))
     ORDER BY due, owner, key LIMIT (s -> 'limit')::bigint
     FOR UPDATE SKIP LOCKED
   ), taken AS (

@@ -12,7 +12,7 @@ INSERT INTO head DEFAULT VALUES;
 
 CREATE TABLE accounts (id text COLLATE "C" PRIMARY KEY);
 
-CREATE TABLE readers (                   -- mailboxes and humans
+CREATE TABLE readers (                   -- mailboxes, humans, and subscriptions to service events
   id         text COLLATE "C" PRIMARY KEY,
   account    text COLLATE "C" NOT NULL,
   kind       text NOT NULL,
@@ -25,6 +25,9 @@ CREATE TABLE readers (                   -- mailboxes and humans
   recap_to   bigint,
   status     text NOT NULL DEFAULT 'active',
   fails      integer NOT NULL DEFAULT 0,
+  events     text,                       -- of a subscription: which kinds
+  dropped    bigint NOT NULL DEFAULT 0,
+  at         bigint NOT NULL DEFAULT 0,
   UNIQUE (account, kind, name)
 );
 
@@ -160,7 +163,7 @@ CREATE INDEX ON media (seq) WHERE state = 'pending';
 CREATE SEQUENCE turn_ids;
 
 CREATE TABLE lanes (
-  kind     text COLLATE "C" NOT NULL,    -- turn, hand or out
+  kind     text COLLATE "C" NOT NULL,    -- turn, out or push
   owner    text COLLATE "C" NOT NULL,
   key      text COLLATE "C" NOT NULL,
   wanted   bigint NOT NULL,
@@ -241,17 +244,40 @@ CREATE TABLE idem (
 );
 CREATE TABLE tokens (
   prefix    text COLLATE "C" PRIMARY KEY,
+  account   text COLLATE "C" NOT NULL,
   hash      text NOT NULL,
   principal text NOT NULL,
   scopes    text NOT NULL,
   until     bigint
 );
-CREATE TABLE secrets (
-  id    text COLLATE "C" PRIMARY KEY,
-  kek   text NOT NULL,
-  nonce bytea NOT NULL,
-  box   bytea NOT NULL
+CREATE TABLE records (                   -- what people set up and the engine only keeps
+  kind    text COLLATE "C" NOT NULL,     -- mailbox, credential or subscription
+  id      text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  name    text NOT NULL,
+  rev     bigint NOT NULL,
+  uses    text NOT NULL,                 -- the credentials it names
+  at      bigint NOT NULL,
+  body    text NOT NULL,
+  PRIMARY KEY (kind, id),
+  UNIQUE (account, kind, name)
 );
+CREATE TABLE remembered (                -- replies to requests that may be repeated
+  key   text COLLATE "C" PRIMARY KEY,
+  asked text NOT NULL,
+  reply text NOT NULL,
+  until bigint NOT NULL
+);
+CREATE INDEX ON remembered (until);
+CREATE TABLE notes (                     -- who did what
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  account text COLLATE "C" NOT NULL,
+  at      bigint NOT NULL,
+  by      text NOT NULL,
+  action  text NOT NULL,
+  target  text NOT NULL
+);
+CREATE INDEX ON notes (account, id);
 CREATE TABLE state (
   conn text COLLATE "C" NOT NULL,
   key  text COLLATE "C" NOT NULL,

@@ -84,8 +84,14 @@ END $$;
 CREATE FUNCTION chatbox_wake_out_v1(v_conn text, v_chat bigint, v_delivery bigint, now bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM chatbox_wake_lane_v1('out', v_conn, 'chat/' || v_chat, v_delivery, now);
+END $$;
+
+CREATE FUNCTION chatbox_wake_lane_v1(v_kind text, v_owner text, v_key text, v_delivery bigint, now bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
   INSERT INTO lanes AS l (kind, owner, key, wanted, done, state, fence, until, due, attempts)
-  VALUES ('out', v_conn, 'chat/' || v_chat, v_delivery, 0, 'asleep', 0, 0, now, 0)
+  VALUES (v_kind, v_owner, v_key, v_delivery, 0, 'asleep', 0, 0, now, 0)
   ON CONFLICT (kind, owner, key) DO UPDATE SET
     wanted = greatest(l.wanted, excluded.wanted),
     due = CASE WHEN l.wanted > l.done THEN greatest(l.due, excluded.due) ELSE excluded.due END;
@@ -105,16 +111,24 @@ BEGIN
     'rows', jsonb_build_array(chatbox_say_v1(e, NULL, now)));
 END $$;
 
--- What a hand-out that was decided means for its mailbox: how far it was handed over, and whether it goes on.
-CREATE FUNCTION chatbox_handed_out_v1(v_chat bigint, v_reader text, v_seq bigint, v_to text, v_most integer)
-RETURNS void LANGUAGE plpgsql AS $$
+-- What a hand-out that was decided means for whom it is handed to: how far a mailbox was handed over to, and whether it
+-- goes on.
+CREATE FUNCTION chatbox_handed_out_v1(
+  v_chat bigint, v_reader text, v_seq bigint, v_to text, v_most integer, now bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  v_kind text;
 BEGIN
   IF v_to IN ('delivered', 'failed', 'unknown', 'expired') THEN
     UPDATE members SET handed = greatest(handed, v_seq) WHERE chat = v_chat AND reader = v_reader;
   END IF;
   UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 WHEN 'failed' THEN fails + 1 WHEN 'unknown' THEN fails + 1
       WHEN 'expired' THEN fails + 1 ELSE fails END WHERE id = v_reader;
-  UPDATE readers SET status = 'paused' WHERE id = v_reader AND fails >= v_most;
+  UPDATE readers SET status = 'paused' WHERE id = v_reader AND status = 'active' AND fails >= v_most
+    RETURNING kind INTO v_kind;
+  IF v_kind = 'mailbox' THEN
+    PERFORM chatbox_happen_v1('mailbox_paused', v_reader, NULL, NULL, NULL, NULL, 0, now);
+  END IF;
 END $$;
 
 -- Decides about a delivery under its lane's fence.
@@ -126,7 +140,7 @@ DECLARE
   v_part outbox;
   v_left boolean;
   v_back bigint;
-  v_handed boolean := EXISTS (SELECT FROM readers WHERE id = s ->> 'owner');  -- to a mailbox's endpoint
+  v_handed boolean := s ->> 'kind' = 'push';
   v_paused boolean;
 BEGIN
   v_lane := chatbox_lock_v1(s ->> 'kind', s ->> 'owner', s ->> 'key');
@@ -135,7 +149,7 @@ BEGIN
   END IF;
   IF v_id IS NOT NULL THEN
     SELECT * INTO v_part FROM outbox
-      WHERE id = v_id AND v_lane.kind = 'out' AND owner = v_lane.owner AND key = v_lane.key
+      WHERE id = v_id AND v_lane.kind <> 'turn' AND owner = v_lane.owner AND key = v_lane.key
         AND state IN ('queued', 'custody')
       FOR UPDATE;
     IF NOT FOUND THEN
@@ -147,14 +161,19 @@ BEGIN
           attempts = attempts + CASE v_to WHEN 'retry' THEN 1 ELSE 0 END
         WHERE id = v_id;
     END IF;
+    -- Who is not told of an event is not told that they were not.
+    IF v_to IN ('failed', 'unknown', 'expired') AND v_part.key <> 'events' THEN
+      PERFORM chatbox_happen_v1('delivery_failed', c.mailbox, c.id, NULL, v_id, s ->> 'reason', v_part.seq, now)
+        FROM chats c WHERE c.id = v_part.chat;
+    END IF;
     IF v_handed THEN
-      PERFORM chatbox_handed_out_v1(v_part.chat, v_lane.owner, v_part.seq, v_to, (s ->> 'pause_after')::integer);
+      PERFORM chatbox_handed_out_v1(v_part.chat, v_lane.owner, v_part.seq, v_to, (s ->> 'pause_after')::integer, now);
     ELSIF v_to IN ('failed', 'unknown', 'expired') THEN
       PERFORM chatbox_tell_v1(v_part.chat, v_part.seq, v_to, s ->> 'reason', now);
     END IF;
   END IF;
   v_left := EXISTS (SELECT 1 FROM outbox
-    WHERE v_lane.kind = 'out' AND owner = v_lane.owner AND key = v_lane.key AND state IN ('queued', 'custody'));
+    WHERE v_lane.kind <> 'turn' AND owner = v_lane.owner AND key = v_lane.key AND state IN ('queued', 'custody'));
   v_back := CASE
     WHEN v_to IN ('retry', 'release') THEN now + (s ->> 'after')::bigint
     WHEN v_id IS NULL THEN now
@@ -164,6 +183,6 @@ BEGIN
       attempts = CASE WHEN v_left THEN attempts ELSE 0 END,
       due = CASE WHEN v_left THEN v_back ELSE due END
     WHERE kind = v_lane.kind AND owner = v_lane.owner AND key = v_lane.key AND (NOT v_left OR v_back IS NOT NULL);
-  v_paused := v_handed AND EXISTS (SELECT FROM readers WHERE id = v_lane.owner AND status = 'paused');
+  v_paused := v_handed AND EXISTS (SELECT FROM readers WHERE id = v_lane.owner AND status <> 'active');
   RETURN jsonb_build_object('outcome', 'done', 'done', 'settled', 'more', v_left AND v_back IS NULL, 'paused', v_paused);
 END $$;

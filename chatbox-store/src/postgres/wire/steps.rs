@@ -4,11 +4,11 @@ use super::fields::{By, Document, File, Place, Text, files};
 use super::is_arrival;
 use chatbox_core::connector::Verb;
 use chatbox_core::event::{ChatKind, EventBody, Media};
-use chatbox_core::id::{ChatId, DeliveryId, Fence, Seq};
+use chatbox_core::id::{ChatId, Fence, Seq};
 use chatbox_core::store::{
     Accept, Ack, Admin, Claim, Commit, Emit, LaneKey, LaneKind, MEDIA_WAIT_MS, MediaStep,
-    NOT_IN_TIME, NewConnection, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd,
-    Wake,
+    NOT_IN_TIME, NewConnection, NewRecord, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch,
+    TurnEnd, Wake,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,6 +35,7 @@ enum Wired<'a> {
     Ack(Value),
     Switch(Value),
     Admin(Value),
+    Together { all: Vec<Value> },
 }
 
 /// The batch as the function reads it.
@@ -48,9 +49,10 @@ pub(in crate::postgres) fn encode(steps: &[&Step]) -> serde_json::Result<String>
 
 fn may_append(step: &Step) -> bool {
     match step {
-        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Switch(_) | Step::Admin(_) => {
-            true
-        }
+        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Switch(_) => true,
+        Step::Admin(_) | Step::Together { .. } => true,
+        // It may pause, and who wants to know is told.
+        Step::Settle(settle) if settle.pause_after.is_some() => true,
         Step::Settle(settle) => matches!(
             settle.to,
             Settled::Failed { .. } | Settled::Unknown { .. } | Settled::Expired
@@ -71,6 +73,9 @@ fn wired<'a>(run: &[&'a Step]) -> Wired<'a> {
         Step::Ack(step) => Wired::Ack(ack(step)),
         Step::Switch(step) => Wired::Switch(switch(step)),
         Step::Admin(step) => Wired::Admin(admin(step)),
+        Step::Together { all } => Wired::Together {
+            all: all.iter().map(admin).collect(),
+        },
     }
 }
 
@@ -195,6 +200,7 @@ fn claim(step: &Claim) -> Value {
     json!({
         "kind": step.kind,
         "owner": step.owner.as_deref().map(Text),
+        "except": step.except.iter().map(|it| Text(it)).collect::<Vec<_>>(),
         "worker": Text(step.offer.worker.as_str()),
         "lease": step.offer.lease_ms,
         "limit": step.limit,
@@ -364,7 +370,7 @@ fn admin(step: &Admin) -> Value {
             "scope": new.scope,
         }),
         Admin::AddConnection(new) => connection("add_connection", new),
-        Admin::PutCredential(new) => connection("put_credential", new),
+        Admin::RenewConnection(new) => connection("renew_connection", new),
         Admin::RemoveConnection { connection } => {
             json!({ "admin": "remove_connection", "connection": Text(connection.as_str()) })
         }
@@ -409,10 +415,20 @@ fn admin(step: &Admin) -> Value {
         Admin::RetryDelivery { delivery, ttl_ms } => {
             json!({ "admin": "retry_delivery", "delivery": delivery, "ttl": ttl_ms })
         }
-        Admin::PurgeDeliveries { delivery, before } => purge(*delivery, before.0),
+        Admin::PurgeDeliveries {
+            account,
+            delivery,
+            before,
+        } => json!({
+            "admin": "purge_deliveries",
+            "account": account.as_ref().map(|it| Text(it.as_str())),
+            "delivery": delivery,
+            "before": before,
+        }),
         Admin::PutToken(token) => json!({
             "admin": "put_token",
             "prefix": Text(&token.prefix),
+            "account": Text(token.account.as_str()),
             "hash": Text(&token.hash),
             "principal": Text(&token.principal),
             "scopes": Document(&token.scopes),
@@ -434,11 +450,69 @@ fn admin(step: &Admin) -> Value {
             "value": Document(value),
         }),
         Admin::EndLeases => json!({ "admin": "end_leases" }),
+        Admin::ArchiveMailbox { mailbox } => {
+            json!({ "admin": "archive_mailbox", "mailbox": Text(mailbox.as_str()) })
+        }
+        Admin::PutRecord(new) => record(new),
+        Admin::RemoveRecord { kind, account, id } => json!({
+            "admin": "remove_record",
+            "kind": kind,
+            "account": Text(account.as_str()),
+            "id": Text(id),
+        }),
+        Admin::Subscribe {
+            account,
+            id,
+            events,
+        } => json!({
+            "admin": "subscribe",
+            "account": Text(account.as_str()),
+            "id": Text(id),
+            "events": Document(events),
+        }),
+        Admin::Unsubscribe { account, id } => json!({
+            "admin": "unsubscribe",
+            "account": Text(account.as_str()),
+            "id": Text(id),
+        }),
+        Admin::ReportLink {
+            connection,
+            up,
+            reason,
+        } => json!({
+            "admin": "report_link",
+            "connection": Text(connection.as_str()),
+            "up": up,
+            "reason": reason.as_deref().map(Text),
+        }),
+        Admin::Once(once) => json!({
+            "admin": "once",
+            "key": Text(&once.key),
+            "asked": Text(&once.asked),
+            "reply": Text(&once.reply),
+            "ttl": once.ttl_ms,
+        }),
+        Admin::Note(note) => json!({
+            "admin": "note",
+            "account": Text(note.account.as_str()),
+            "by": Text(&note.by),
+            "action": Text(&note.action),
+            "target": Text(&note.target),
+        }),
     }
 }
 
-fn purge(delivery: Option<DeliveryId>, before: i64) -> Value {
-    json!({ "admin": "purge_deliveries", "delivery": delivery, "before": before })
+fn record(new: &NewRecord) -> Value {
+    json!({
+        "admin": "put_record",
+        "kind": new.kind,
+        "account": Text(new.account.as_str()),
+        "id": Text(&new.id),
+        "name": Text(&new.name),
+        "rev": new.rev,
+        "body": Text(&new.body),
+        "uses": Document(&new.uses),
+    })
 }
 
 fn connection(admin: &str, new: &NewConnection) -> Value {

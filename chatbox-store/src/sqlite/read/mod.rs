@@ -1,5 +1,6 @@
 //! Reads, on connections of their own. Each is one round trip, and so one state of the database.
 
+mod records;
 mod rows;
 mod story;
 
@@ -321,7 +322,7 @@ impl Reader {
     ) -> Result<Vec<Delivery>, StoreError> {
         let sql = "SELECT * FROM outbox WHERE owner = ?1 AND key = ?2 AND state IN ('queued', 'custody') \
              ORDER BY id LIMIT ?3";
-        if lane.kind != LaneKind::Out {
+        if lane.kind == LaneKind::Turn {
             return Ok(Vec::new());
         }
         let query = sqlx::query(sql).bind(lane.owner.clone());
@@ -338,16 +339,25 @@ impl Reader {
         };
         let sql = if only(&[DeliveryState::Queued, DeliveryState::Custody]) {
             "SELECT * FROM outbox WHERE state IN ('queued', 'custody') \
-             AND state IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2"
+             AND state IN (SELECT value FROM json_each(?1)) AND (?3 IS NULL OR id < ?3) \
+             AND (?4 IS NULL OR owner IN (SELECT id FROM owners WHERE account = ?4)) \
+             AND (?5 IS NULL OR owner = ?5) ORDER BY id DESC LIMIT ?2"
         } else if only(&DeliveryState::DEAD) {
             "SELECT * FROM outbox WHERE state IN ('failed', 'unknown', 'expired') \
-             AND state IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2"
+             AND state IN (SELECT value FROM json_each(?1)) AND (?3 IS NULL OR id < ?3) \
+             AND (?4 IS NULL OR owner IN (SELECT id FROM owners WHERE account = ?4)) \
+             AND (?5 IS NULL OR owner = ?5) ORDER BY id DESC LIMIT ?2"
         } else {
             "SELECT * FROM outbox WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1))) \
-             ORDER BY id DESC LIMIT ?2"
+             AND (?3 IS NULL OR id < ?3) \
+             AND (?4 IS NULL OR owner IN (SELECT id FROM owners WHERE account = ?4)) \
+             AND (?5 IS NULL OR owner = ?5) ORDER BY id DESC LIMIT ?2"
         };
         let states = serde_json::to_string(&filter.states).map_err(failed)?;
-        self.all(sqlx::query(sql).bind(states).bind(filter.limit))
+        let query = sqlx::query(sql).bind(states).bind(filter.limit);
+        let query = query.bind(filter.before.map(|id| id.0));
+        let account = filter.account.as_ref().map(|it| it.as_str().to_owned());
+        self.all(query.bind(account).bind(filter.owner.clone()))
             .await
     }
 
@@ -377,27 +387,24 @@ impl Reader {
     }
 
     pub(super) async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        let sql = "WITH paused AS (SELECT id FROM readers WHERE ?1 = 'out' AND status = 'paused') \
+        let sql = "WITH paused AS (SELECT id FROM readers WHERE ?1 = 'push' AND status <> 'active') \
              SELECT min(due) FROM (SELECT min(due) AS due FROM lanes \
              WHERE kind = ?1 AND state = 'asleep' AND wanted > done AND owner NOT IN (SELECT id FROM paused) UNION ALL \
              SELECT min(max(due, until + 1)) FROM lanes WHERE kind = ?1 AND state = 'busy' \
              AND owner NOT IN (SELECT id FROM paused))";
-        let kind = match kind {
-            LaneKind::Turn => "turn",
-            LaneKind::Out => "out",
-        };
-        let due = self.scalar(sqlx::query(sql).bind(kind)).await?;
+        let due = self.scalar(sqlx::query(sql).bind(kind.as_str())).await?;
         Ok(due.map(Millis))
     }
 
     pub(super) async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
-        let sql = "SELECT prefix, hash, principal, scopes, until FROM tokens WHERE prefix = ?1";
+        let sql = "SELECT t.*, a.name AS account_name FROM tokens AS t JOIN accounts AS a ON a.id = t.account \
+                   WHERE t.prefix = ?1";
         self.one(sqlx::query(sql).bind(prefix.to_owned())).await
     }
 
     pub(super) async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
-        let sql = "SELECT prefix, hash, principal, scopes, until FROM tokens \
-                   WHERE substr(prefix, 1, length(?1)) = ?1 ORDER BY prefix";
+        let sql = "SELECT t.*, a.name AS account_name FROM tokens AS t JOIN accounts AS a ON a.id = t.account \
+                   WHERE substr(t.prefix, 1, length(?1)) = ?1 ORDER BY t.prefix";
         self.all(sqlx::query(sql).bind(start.to_owned())).await
     }
 

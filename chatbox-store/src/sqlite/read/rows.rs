@@ -10,8 +10,9 @@ use chatbox_core::id::{
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, Overview, PendingMedia,
-    Position, Sent, StateBox, StoreError, Token, TurnRow,
+    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted, Overview, Parcel,
+    PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError, Subscription, Token,
+    TurnRow,
 };
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -165,20 +166,29 @@ impl FromRow for Position {
     }
 }
 
+/// The kind of the lane that a delivery is in.
+fn lane_kind(parcel: &Parcel) -> LaneKind {
+    match parcel {
+        Parcel::Perform(_) => LaneKind::Out,
+        Parcel::Hand { .. } | Parcel::Event { .. } => LaneKind::Push,
+    }
+}
+
 impl FromRow for Delivery {
     fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        let parcel = json(row, "verb")?;
         Ok(Self {
             id: DeliveryId(number(row, "id")?),
             seq: Seq(number(row, "seq")?),
             part: u32::try_from(number(row, "part")?).map_err(failed)?,
             lane: LaneKey {
-                kind: LaneKind::Out,
+                kind: lane_kind(&parcel),
                 owner: text(row, "owner")?,
                 key: text(row, "key")?,
             },
             chat: ChatId(number(row, "chat")?),
             class: word(row, "class")?,
-            parcel: json(row, "verb")?,
+            parcel,
             state: word(row, "state")?,
             attempts: u32::try_from(number(row, "attempts")?).map_err(failed)?,
             expires: Millis(number(row, "expires")?),
@@ -215,9 +225,63 @@ impl FromRow for Token {
         Ok(Self {
             prefix: text(row, "prefix")?,
             hash: text(row, "hash")?,
+            account: AccountId::new(text(row, "account_name")?),
             principal: text(row, "principal")?,
             scopes: json(row, "scopes")?,
             until: maybe(row, "until")?.map(Millis),
+        })
+    }
+}
+
+impl FromRow for Record {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: word(row, "kind")?,
+            account: AccountId::new(text(row, "account_name")?),
+            id: text(row, "id")?,
+            name: text(row, "name")?,
+            rev: number(row, "rev")?,
+            body: text(row, "body")?,
+            uses: json(row, "uses")?,
+            at: Millis(number(row, "at")?),
+        })
+    }
+}
+
+impl FromRow for Subscription {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: text(row, "id")?,
+            account: AccountId::new(text(row, "account_name")?),
+            events: json(row, "events")?,
+            standing: word(row, "status")?,
+            fails: u32::try_from(number(row, "fails")?).map_err(failed)?,
+            dropped: number(row, "dropped")?.unsigned_abs(),
+            at: Millis(number(row, "at")?),
+        })
+    }
+}
+
+impl FromRow for Remembered {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            asked: text(row, "asked")?,
+            reply: text(row, "reply")?,
+        })
+    }
+}
+
+impl FromRow for Noted {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: number(row, "id")?,
+            at: Millis(number(row, "at")?),
+            note: Note {
+                account: AccountId::new(text(row, "account_name")?),
+                by: text(row, "by")?,
+                action: text(row, "action")?,
+                target: text(row, "target")?,
+            },
         })
     }
 }

@@ -24,8 +24,8 @@ CREATE TEMP TRIGGER put_mailbox AFTER INSERT ON steps WHEN NEW.kind = 'put_mailb
     left_over = (SELECT door <> NEW.step ->> 'door' OR scope <> NEW.step ->> 'scope'
       FROM readers WHERE id = NEW.step ->> 'id')
   WHERE i = NEW.i;
-  INSERT INTO readers (id, account, kind, name, door, scope)
-  SELECT NEW.step ->> 'id', account, 'mailbox', NEW.step ->> 'name', NEW.step ->> 'door', NEW.step ->> 'scope'
+  INSERT INTO readers (id, account, kind, name, door, scope, at)
+  SELECT NEW.step ->> 'id', account, 'mailbox', NEW.step ->> 'name', NEW.step ->> 'door', NEW.step ->> 'scope', NEW.now
   FROM steps WHERE i = NEW.i AND ending = '1'
   ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, name = excluded.name, door = excluded.door, scope = excluded.scope;
@@ -40,10 +40,8 @@ CREATE TEMP TRIGGER relane AFTER UPDATE OF found ON steps WHEN NEW.kind = 'put_m
   UPDATE lanes SET fence = fence + (state = 'busy'), state = 'asleep', holder = NULL, done = wanted, attempts = 0
   WHERE kind = 'turn' AND owner = NEW.step ->> 'id';
   -- If it is not pushed any more, it is handed nothing.
-  UPDATE outbox SET state = 'superseded', since = NEW.now
-  WHERE owner = NEW.step ->> 'id' AND state IN ('queued', 'custody') AND NEW.step ->> 'door' <> 'push';
-  UPDATE lanes SET fence = fence + (state = 'busy'), state = 'asleep', holder = NULL, done = wanted, attempts = 0
-  WHERE kind = 'out' AND owner = NEW.step ->> 'id' AND NEW.step ->> 'door' <> 'push';
+  INSERT INTO farewells (now, owner)
+  SELECT NEW.now, NEW.step ->> 'id' WHERE NEW.step ->> 'door' <> 'push';
   INSERT INTO lanes (kind, owner, key, wanted, done, due)
   SELECT 'turn', m.reader, CASE NEW.step ->> 'scope'
       WHEN 'mailbox' THEN 'mailbox'
@@ -59,7 +57,8 @@ END;
 
 CREATE TEMP TRIGGER add_connection AFTER INSERT ON steps WHEN NEW.kind = 'add_connection' BEGIN
   UPDATE steps SET ending = CASE
-    WHEN NOT EXISTS (SELECT 1 FROM readers WHERE id = NEW.step ->> 'mailbox' AND kind = 'mailbox') THEN 'stale'
+    WHEN NOT EXISTS (
+      SELECT 1 FROM readers WHERE id = NEW.step ->> 'mailbox' AND kind = 'mailbox' AND status <> 'archived') THEN 'stale'
     WHEN EXISTS (SELECT 1 FROM connections WHERE id = NEW.step ->> 'id') THEN 'taken'
     WHEN EXISTS (SELECT 1 FROM connections WHERE status = 'active'
       AND reader = NEW.step ->> 'mailbox' AND platform = NEW.step ->> 'platform') THEN 'taken'
@@ -73,7 +72,7 @@ CREATE TEMP TRIGGER add_connection AFTER INSERT ON steps WHEN NEW.kind = 'add_co
   FROM steps AS s JOIN readers AS r ON r.id = NEW.step ->> 'mailbox' WHERE s.i = NEW.i AND s.ending = '1';
 END;
 
-CREATE TEMP TRIGGER put_credential AFTER INSERT ON steps WHEN NEW.kind = 'put_credential' BEGIN
+CREATE TEMP TRIGGER renew_connection AFTER INSERT ON steps WHEN NEW.kind = 'renew_connection' BEGIN
   UPDATE steps SET ending = CASE
     WHEN NOT EXISTS (SELECT 1 FROM connections WHERE id = NEW.step ->> 'id' AND status = 'active') THEN 'stale'
     WHEN EXISTS (
@@ -91,13 +90,8 @@ CREATE TEMP TRIGGER remove_connection AFTER INSERT ON steps WHEN NEW.kind = 'rem
   UPDATE steps SET ending = iif(
     EXISTS (SELECT 1 FROM connections WHERE id = NEW.connection AND status = 'active'), '1', 'stale')
   WHERE i = NEW.i;
-  UPDATE outbox SET
-    state = 'failed', receipt = NULL, message = NULL, reason = 'connection removed', since = NEW.now
-  WHERE owner = NEW.connection AND state IN ('queued', 'custody')
-    AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = '1');
-  UPDATE lanes SET state = 'asleep', holder = NULL, done = wanted, attempts = 0
-  WHERE kind = 'out' AND owner = NEW.connection AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = '1');
-  UPDATE connections SET status = 'archived' WHERE id = NEW.connection AND status = 'active';
+  INSERT INTO removals (now, connection)
+  SELECT NEW.now, NEW.connection FROM steps WHERE i = NEW.i AND ending = '1';
 END;
 
 CREATE TEMP TRIGGER set_policy AFTER INSERT ON steps WHEN NEW.kind = 'set_policy' BEGIN
@@ -126,7 +120,7 @@ CREATE TEMP TRIGGER retry_delivery AFTER INSERT ON steps WHEN NEW.kind = 'retry_
     SELECT o.id FROM outbox AS o
     WHERE o.id = NEW.step ->> 'delivery' AND o.state IN ('failed', 'unknown', 'expired') AND (
       EXISTS (SELECT 1 FROM connections WHERE id = o.owner AND status = 'active')
-        OR EXISTS (SELECT 1 FROM readers WHERE id = o.owner AND door = 'push')))
+        OR EXISTS (SELECT 1 FROM readers WHERE id = o.owner AND door = 'push' AND status <> 'archived')))
   WHERE i = NEW.i;
   UPDATE steps SET ending = iif(found IS NULL, 'stale', '1') WHERE i = NEW.i;
 END;
@@ -139,7 +133,8 @@ WHEN NEW.kind = 'retry_delivery' AND NEW.found IS NOT NULL BEGIN
   WHERE id = NEW.found;
   -- The lane has been past it: back to before it.
   INSERT INTO lanes (kind, owner, key, wanted, done, due)
-  SELECT 'out', owner, key, id, id - 1, NEW.now FROM outbox WHERE id = NEW.found
+  SELECT iif(verb LIKE '{"focal":%' OR verb LIKE '{"event":%', 'push', 'out'), owner, key, id, id - 1, NEW.now
+  FROM outbox WHERE id = NEW.found
   ON CONFLICT (kind, owner, key) DO UPDATE SET
     due = iif(wanted > done, max(due, excluded.due), excluded.due),
     wanted = max(wanted, excluded.wanted), done = min(done, excluded.done);
@@ -149,19 +144,23 @@ CREATE TEMP TRIGGER purge_deliveries AFTER INSERT ON steps WHEN NEW.kind = 'purg
   UPDATE steps SET ending = (
     SELECT CAST(count(*) AS TEXT) FROM outbox
     WHERE state IN ('failed', 'unknown', 'expired') AND at < NEW.step ->> 'before'
-      AND id = coalesce(NEW.step ->> 'delivery', id))
+      AND id = coalesce(NEW.step ->> 'delivery', id) AND (NEW.step ->> 'account' IS NULL OR owner IN (
+        SELECT id FROM owners WHERE account = NEW.step ->> 'account')))
   WHERE i = NEW.i;
   DELETE FROM outbox
   WHERE state IN ('failed', 'unknown', 'expired') AND at < NEW.step ->> 'before'
-    AND id = coalesce(NEW.step ->> 'delivery', id);
+    AND id = coalesce(NEW.step ->> 'delivery', id) AND (NEW.step ->> 'account' IS NULL OR owner IN (
+      SELECT id FROM owners WHERE account = NEW.step ->> 'account'));
 END;
 
 CREATE TEMP TRIGGER put_token AFTER INSERT ON steps WHEN NEW.kind = 'put_token' BEGIN
-  INSERT INTO tokens (prefix, hash, principal, scopes, until)
-  VALUES (NEW.step ->> 'prefix', NEW.step ->> 'hash', NEW.step ->> 'principal', NEW.step -> 'scopes',
-          NEW.step ->> 'until')
+  INSERT INTO accounts (name) VALUES (NEW.step ->> 'account') ON CONFLICT DO NOTHING;
+  INSERT INTO tokens (prefix, account, hash, principal, scopes, until)
+  SELECT NEW.step ->> 'prefix', id, NEW.step ->> 'hash', NEW.step ->> 'principal', NEW.step -> 'scopes',
+         NEW.step ->> 'until'
+  FROM accounts WHERE name = NEW.step ->> 'account'
   ON CONFLICT (prefix) DO UPDATE SET
-    hash = excluded.hash, principal = excluded.principal, scopes = excluded.scopes, until = excluded.until;
+    account = excluded.account, hash = excluded.hash, principal = excluded.principal, scopes = excluded.scopes, until = excluded.until;
   UPDATE steps SET ending = '1' WHERE i = NEW.i;
 END;
 

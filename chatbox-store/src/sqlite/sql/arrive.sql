@@ -91,6 +91,10 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     FROM fresh WHERE wake_at IS NOT NULL OR focal GROUP BY chat, mailbox) AS f
   WHERE members.chat = f.chat AND members.reader = f.mailbox;
 
+  INSERT INTO happenings (now, kind, mailbox, chat, connection, seq)
+  SELECT f.now, 'new_chat', f.mailbox, f.chat, a.connection, f.seq
+  FROM known AS k JOIN fresh AS f ON f.i = k.i JOIN arrivals AS a ON a.i = k.i WHERE k.new_chat ORDER BY k.i;
+
   -- A mailbox that is pushed is handed the row, unless it does not want to hear of the chat.
   INSERT INTO outbox (seq, part, owner, key, chat, class, expires, at, since, verb)
   SELECT f.seq, 0, f.mailbox, 'chat/' || f.chat, f.chat, 'idempotent', f.now + f.hand, f.now, f.now,
@@ -98,7 +102,7 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   FROM fresh AS f JOIN members AS m ON m.chat = f.chat AND m.reader = f.mailbox AND NOT m.muted
   WHERE f.hand IS NOT NULL ORDER BY f.i;
   INSERT INTO lanes (kind, owner, key, wanted, due)
-  SELECT 'out', o.owner, o.key, max(o.id), f.now FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
+  SELECT 'push', o.owner, o.key, max(o.id), f.now FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
   WHERE f.hand IS NOT NULL GROUP BY o.owner, o.key
   ON CONFLICT (kind, owner, key) DO UPDATE SET
     due = iif(wanted > done, max(due, excluded.due), excluded.due),

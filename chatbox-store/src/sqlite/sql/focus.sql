@@ -21,6 +21,8 @@ CREATE TEMP TRIGGER switch AFTER INSERT ON steps WHEN NEW.kind = 'switch' BEGIN
   UPDATE outbox SET state = 'superseded', since = NEW.now
   WHERE owner = NEW.step ->> 'mailbox' AND key = 'chat/' || (NEW.step ->> 'to') AND state = 'queued'
     AND verb = '{"focal":false}' AND EXISTS (SELECT 1 FROM steps WHERE i = NEW.i AND ending = 'moved');
+  INSERT INTO happenings (now, kind, mailbox, chat)
+  SELECT NEW.now, 'focus_changed', NEW.step ->> 'mailbox', NEW.step ->> 'to' FROM steps WHERE i = NEW.i AND ending = 'moved';
   UPDATE steps SET outcome = coalesce((
     SELECT json_object('outcome', 'done', 'done', 'switched', 'moved', json(iif(steps.ending = 'moved', 'true', 'false')),
       'focus', json_object('chat', r.focal, 'revision', r.focus_rev, 'recap',
@@ -40,9 +42,13 @@ END;
 
 CREATE TEMP TRIGGER set_standing AFTER INSERT ON steps WHEN NEW.kind = 'set_standing' BEGIN
   UPDATE steps SET ending = iif(
-    EXISTS (SELECT 1 FROM readers WHERE id = NEW.step ->> 'mailbox' AND kind = 'mailbox'), '1', 'stale')
+    EXISTS (SELECT 1 FROM readers WHERE id = NEW.step ->> 'mailbox' AND status <> 'archived'), '1', 'stale')
   WHERE i = NEW.i;
-  UPDATE readers SET status = NEW.step ->> 'standing', fails = 0 WHERE id = NEW.step ->> 'mailbox';
+  INSERT INTO happenings (now, kind, mailbox)
+  SELECT NEW.now, iif(NEW.step ->> 'standing' = 'active', 'mailbox_unpaused', 'mailbox_paused'), id FROM readers
+  WHERE id = NEW.step ->> 'mailbox' AND kind = 'mailbox' AND status NOT IN ('archived', NEW.step ->> 'standing');
+  UPDATE readers SET status = NEW.step ->> 'standing', fails = 0
+  WHERE id = NEW.step ->> 'mailbox' AND status <> 'archived';
 END;
 
 CREATE TEMP TRIGGER settle_focus AFTER INSERT ON steps WHEN NEW.kind = 'settle_focus' BEGIN

@@ -10,7 +10,8 @@ CREATE TEMP TRIGGER claim AFTER INSERT ON steps WHEN NEW.kind = 'claim' BEGIN
     SELECT rowid, due, owner, key FROM lanes
     WHERE kind = NEW.step ->> 'kind' AND state = 'busy' AND until < NEW.now AND due <= NEW.now)
   WHERE owner = coalesce(NEW.step ->> 'owner', owner)
-    AND (NEW.step ->> 'kind' <> 'out' OR NOT EXISTS (SELECT 1 FROM readers WHERE id = owner AND status = 'paused'))
+    AND owner NOT IN (SELECT value FROM jsonb_each(NEW.step, '$.except'))
+    AND (NEW.step ->> 'kind' <> 'push' OR NOT EXISTS (SELECT 1 FROM readers WHERE id = owner AND status <> 'active'))
   ORDER BY due, owner, key
   LIMIT (NEW.step ->> 'limit');
 

@@ -7,11 +7,11 @@ CREATE TABLE accounts (
   name    TEXT NOT NULL UNIQUE
 );
 
--- Who follows chats: mailboxes and people.
+-- Who follows chats, or hears of service events: mailboxes, people, subscriptions.
 CREATE TABLE readers (
   id          TEXT PRIMARY KEY,
   account     INTEGER NOT NULL,
-  kind        TEXT NOT NULL,                 -- mailbox | human
+  kind        TEXT NOT NULL,                 -- mailbox | human | subscription
   name        TEXT NOT NULL,
   door        TEXT,
   scope       TEXT,
@@ -21,6 +21,9 @@ CREATE TABLE readers (
   recap_to    INTEGER,
   status      TEXT NOT NULL DEFAULT 'active',
   fails       INTEGER NOT NULL DEFAULT 0,
+  events      TEXT,                          -- of a subscription: which kinds
+  dropped     INTEGER NOT NULL DEFAULT 0,
+  at          INTEGER NOT NULL DEFAULT 0,
   UNIQUE (account, kind, name)
 ) WITHOUT ROWID;
 
@@ -42,6 +45,12 @@ CREATE TABLE connections (
 );
 CREATE UNIQUE INDEX connections_place ON connections (reader, platform) WHERE status = 'active';
 CREATE UNIQUE INDEX connections_ident ON connections (platform, ident) WHERE status = 'active';
+
+-- Whose the lanes and deliveries of an owner are.
+CREATE VIEW owners AS
+SELECT r.id, a.name AS account FROM readers AS r JOIN accounts AS a ON a.id = r.account
+UNION ALL
+SELECT c.id, a.name FROM connections AS c JOIN accounts AS a ON a.id = c.account;
 
 -- Where a connection resumes: apart from its row, which is wide and rarely changes.
 CREATE TABLE resumes (
@@ -149,7 +158,7 @@ CREATE TABLE raws (
 );
 
 CREATE TABLE lanes (
-  kind      TEXT NOT NULL,                    -- turn | hand | out
+  kind      TEXT NOT NULL,                    -- turn | out | push
   owner     TEXT NOT NULL,
   key       TEXT NOT NULL,
   wanted    INTEGER NOT NULL DEFAULT 0,
@@ -239,19 +248,46 @@ CREATE TABLE idem (
 
 CREATE TABLE tokens (
   prefix     TEXT PRIMARY KEY,
-  account    INTEGER,
+  account    INTEGER NOT NULL,
   hash       TEXT NOT NULL,
   principal  TEXT NOT NULL,
   scopes     TEXT NOT NULL,
   until      INTEGER
 ) WITHOUT ROWID;
 
-CREATE TABLE secrets (
-  id     TEXT PRIMARY KEY,
-  kek    TEXT NOT NULL,
-  nonce  BLOB NOT NULL,
-  box    BLOB NOT NULL
+-- What people set up and the engine only keeps.
+CREATE TABLE records (
+  kind     TEXT NOT NULL,                     -- mailbox | credential | subscription
+  id       TEXT NOT NULL,
+  account  INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  rev      INTEGER NOT NULL,
+  uses     TEXT NOT NULL,                     -- the credentials it names
+  at       INTEGER NOT NULL,
+  body     TEXT NOT NULL,
+  PRIMARY KEY (kind, id),
+  UNIQUE (account, kind, name)
 ) WITHOUT ROWID;
+
+-- Replies to requests that may be repeated.
+CREATE TABLE remembered (
+  key    TEXT PRIMARY KEY,
+  asked  TEXT NOT NULL,
+  reply  TEXT NOT NULL,
+  until  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX remembered_until ON remembered (until);
+
+-- Who did what.
+CREATE TABLE notes (
+  id       INTEGER PRIMARY KEY,
+  account  INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  by       TEXT NOT NULL,
+  action   TEXT NOT NULL,
+  target   TEXT NOT NULL
+);
+CREATE INDEX notes_account ON notes (account, id);
 
 -- What adapters remember, sealed.
 CREATE TABLE state (

@@ -30,24 +30,37 @@ WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending NOT IN ('stale
   WHERE id = NEW.found;
   INSERT INTO losses (now, chat, of_, state, reason)
   SELECT NEW.now, chat, seq, state, reason FROM outbox
-  WHERE id = NEW.found AND state IN ('failed', 'unknown', 'expired')
-    AND NOT EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner);
+  WHERE id = NEW.found AND state IN ('failed', 'unknown', 'expired') AND NEW.lane_kind = 'out';
+  INSERT INTO happenings (now, kind, mailbox, chat, delivery, reason, seq)
+  SELECT NEW.now, 'delivery_failed', c.reader, o.chat, o.id, o.reason, o.seq
+  FROM outbox AS o JOIN chats AS c ON c.id = o.chat
+  WHERE o.id = NEW.found AND o.state IN ('failed', 'unknown', 'expired') AND NEW.lane_kind = 'out';
 END;
 
--- What a hand-out that was decided means for its mailbox: how far it was handed over, and whether it goes on.
+-- What a hand-out that was decided means for whom it is handed to: how far a mailbox was handed over to, and whether it
+-- goes on.
 CREATE TEMP TRIGGER settle_hand AFTER UPDATE OF ending ON steps
-WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending <> 'stale'
-  AND EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner) BEGIN
+WHEN NEW.kind = 'settle' AND NEW.found IS NOT NULL AND NEW.ending <> 'stale' AND NEW.lane_kind = 'push' BEGIN
   INSERT INTO members (chat, reader, handed)
   SELECT chat, NEW.lane_owner, seq FROM outbox
-  WHERE id = NEW.found AND NEW.ending IN ('delivered', 'failed', 'unknown', 'expired')
+  WHERE id = NEW.found AND NEW.ending IN ('delivered', 'failed', 'unknown', 'expired') AND key <> 'events'
   ON CONFLICT (chat, reader) DO UPDATE SET handed = max(handed, excluded.handed);
+  -- Who is not told of an event is not told that they were not.
+  INSERT INTO happenings (now, kind, mailbox, chat, delivery, reason, seq)
+  SELECT NEW.now, 'delivery_failed', c.reader, o.chat, o.id,
+    iif(NEW.ending = 'expired', 'not sent in time', NEW.step ->> '$.to.reason'), o.seq
+  FROM outbox AS o JOIN chats AS c ON c.id = o.chat
+  WHERE o.id = NEW.found AND NEW.ending IN ('failed', 'unknown', 'expired') AND o.key <> 'events';
   UPDATE readers SET fails = CASE
     WHEN NEW.ending = 'delivered' THEN 0
     WHEN NEW.ending IN ('failed', 'unknown', 'expired') THEN fails + 1
     ELSE fails END
   WHERE id = NEW.lane_owner;
-  UPDATE readers SET status = 'paused' WHERE id = NEW.lane_owner AND fails >= NEW.step ->> 'pause_after';
+  INSERT INTO happenings (now, kind, mailbox)
+  SELECT NEW.now, 'mailbox_paused', id FROM readers
+  WHERE id = NEW.lane_owner AND kind = 'mailbox' AND status = 'active' AND fails >= NEW.step ->> 'pause_after';
+  UPDATE readers SET status = 'paused'
+  WHERE id = NEW.lane_owner AND status = 'active' AND fails >= NEW.step ->> 'pause_after';
 END;
 
 CREATE TEMP TRIGGER settle_over AFTER UPDATE OF left_over ON steps
@@ -62,6 +75,7 @@ WHEN NEW.kind = 'settle' AND NEW.left_over IS NOT NULL BEGIN
   UPDATE steps SET outcome = json_object('outcome', 'done', 'done', 'settled', 'more', json(iif(
     NEW.left_over AND NEW.ending NOT IN ('retry', 'release') AND NEW.step ->> 'delivery' IS NOT NULL, 'true', 'false')),
     'paused', json(iif(
-      EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner AND status = 'paused'), 'true', 'false')))
+      EXISTS (SELECT 1 FROM readers WHERE id = NEW.lane_owner AND status <> 'active' AND NEW.lane_kind = 'push'),
+      'true', 'false')))
   WHERE i = NEW.i;
 END;

@@ -59,6 +59,56 @@ CREATE TEMP TABLE indexing (
   seq  INTEGER PRIMARY KEY
 );
 
+-- Who is not pushed any more is handed nothing.
+CREATE TEMP VIEW farewells AS SELECT 0 AS now, '' AS owner;
+CREATE TEMP TRIGGER bid_farewell INSTEAD OF INSERT ON farewells BEGIN
+  UPDATE outbox SET state = 'superseded', since = NEW.now
+  WHERE owner = NEW.owner AND state IN ('queued', 'custody');
+  UPDATE lanes SET fence = fence + (state = 'busy'), state = 'asleep', holder = NULL, done = wanted, attempts = 0
+  WHERE kind = 'push' AND owner = NEW.owner;
+END;
+
+-- A connection that is used no more: its queued deliveries fail.
+CREATE TEMP VIEW removals AS SELECT 0 AS now, '' AS connection;
+CREATE TEMP TRIGGER remove_one INSTEAD OF INSERT ON removals BEGIN
+  UPDATE outbox SET
+    state = 'failed', receipt = NULL, message = NULL, reason = 'connection removed', since = NEW.now
+  WHERE owner = NEW.connection AND state IN ('queued', 'custody');
+  UPDATE lanes SET state = 'asleep', holder = NULL, done = wanted, attempts = 0
+  WHERE kind = 'out' AND owner = NEW.connection;
+  UPDATE connections SET status = 'archived' WHERE id = NEW.connection AND status = 'active';
+END;
+
+-- A service event: everybody in the mailbox's account who wants to know is told, unless too much waits for them. Inserting
+-- here does it; nothing is kept here.
+CREATE TEMP VIEW happenings AS
+SELECT 0 AS now, '' AS kind, '' AS mailbox, 0 AS chat, '' AS connection, 0 AS delivery, '' AS reason, 0 AS seq;
+CREATE TEMP TRIGGER happen INSTEAD OF INSERT ON happenings BEGIN
+  UPDATE readers SET dropped = dropped + 1
+  WHERE kind = 'subscription' AND account = (SELECT account FROM readers WHERE id = NEW.mailbox)
+    AND EXISTS (SELECT 1 FROM json_each(readers.events) WHERE value = NEW.kind)
+    AND (SELECT count(*) FROM outbox WHERE owner = readers.id AND key = 'events' AND state IN ('queued', 'custody')) >= 1000;
+  INSERT INTO outbox (seq, part, owner, key, chat, class, expires, at, since, verb)
+  SELECT coalesce(NEW.seq, 0), 0, s.id, 'events', coalesce(NEW.chat, 0), 'idempotent', NEW.now + 86400000, NEW.now, NEW.now,
+    json_object('event', json_object('type', NEW.kind, 'mailbox', NEW.mailbox, 'chat', NEW.chat,
+      'connection', NEW.connection, 'delivery', NEW.delivery, 'reason', NEW.reason))
+  FROM readers AS s
+  WHERE s.kind = 'subscription' AND s.account = (SELECT account FROM readers WHERE id = NEW.mailbox)
+    AND EXISTS (SELECT 1 FROM json_each(s.events) WHERE value = NEW.kind)
+    AND (SELECT count(*) FROM outbox WHERE owner = s.id AND key = 'events' AND state IN ('queued', 'custody')) < 1000
+  ORDER BY s.id;
+  INSERT INTO lanes (kind, owner, key, wanted, due)
+  SELECT 'push', s.id, 'events', max(o.id), NEW.now
+  FROM readers AS s JOIN outbox AS o ON o.owner = s.id AND o.key = 'events' AND o.state IN ('queued', 'custody')
+  WHERE s.kind = 'subscription' AND s.account = (SELECT account FROM readers WHERE id = NEW.mailbox)
+    AND EXISTS (SELECT 1 FROM json_each(s.events) WHERE value = NEW.kind)
+  GROUP BY s.id
+  ON CONFLICT (kind, owner, key) DO UPDATE SET
+    due = iif(wanted > done, max(due, excluded.due), excluded.due),
+    wanted = excluded.wanted
+  WHERE excluded.wanted > wanted;
+END;
+
 -- The chat is told what became of an earlier row. Inserting here does it; nothing is kept.
 CREATE TEMP VIEW losses AS SELECT 0 AS now, 0 AS chat, 0 AS of_, '' AS state, '' AS reason;
 CREATE TEMP TRIGGER lose INSTEAD OF INSERT ON losses BEGIN

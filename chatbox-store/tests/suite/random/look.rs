@@ -1,9 +1,11 @@
 //! Everything a store can be asked, as JSON without times.
 
 use crate::suite::house::LONG;
-use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Millis, Seq, SessionId};
+use chatbox_core::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, MailboxId, Millis, Seq, SessionId,
+};
 use chatbox_core::store::{
-    Chat, DeliveryFilter, LaneKey, LaneKind, LaneScope, Outcome, Span, Store,
+    Chat, DeliveryFilter, LaneKey, LaneKind, LaneScope, Outcome, RecordKind, Span, Store,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,7 +62,7 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         "depth".into(),
         timeless(&store.outbox_depth().await.expect("a read")),
     );
-    for kind in [LaneKind::Turn, LaneKind::Out] {
+    for kind in [LaneKind::Turn, LaneKind::Out, LaneKind::Push] {
         let due = store.next_due(kind).await.expect("a read");
         let now = store.now().await.expect("a clock");
         see(
@@ -71,11 +73,13 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
     let all = DeliveryFilter {
         states: vec![],
         limit: 1000,
+        ..DeliveryFilter::default()
     };
     see(
         "deliveries".into(),
         timeless(&store.deliveries(&all).await.expect("a read")),
     );
+    seen.extend(of_accounts(store).await);
     let mut chats = Vec::new();
     for id in (1..).map(ChatId) {
         match store.chat(id).await.expect("a read") {
@@ -93,6 +97,41 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         seen.extend(of_connection(store, &connection.into()).await);
     }
     seen.extend(of_rows(store).await);
+    seen
+}
+
+async fn of_accounts(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
+    let mut seen = Vec::new();
+    for account in ["home", "away"].map(AccountId::from) {
+        for kind in [RecordKind::Credential, RecordKind::Mailbox] {
+            let records = store.records(kind, Some(&account)).await;
+            let what = format!("records {kind:?} of {account}");
+            seen.push((what, timeless(&records.expect("a read"))));
+        }
+        let subscriptions = store.subscriptions(Some(&account)).await;
+        let what = format!("subscriptions of {account}");
+        seen.push((what, timeless(&subscriptions.expect("a read"))));
+        let filter = DeliveryFilter {
+            account: Some(account.clone()),
+            before: Some(DeliveryId(30)),
+            limit: 100,
+            ..DeliveryFilter::default()
+        };
+        let deliveries = store.deliveries(&filter).await;
+        let what = format!("deliveries of {account}");
+        seen.push((what, timeless(&deliveries.expect("a read"))));
+        let notes = store.notes(&account, None, 100).await.expect("a read");
+        seen.push((format!("notes of {account}"), timeless(&notes)));
+    }
+    for subscription in ["s0", "s1"] {
+        let lane = LaneKey::events(subscription);
+        let queued = store.queued(&lane, 50).await.expect("a read");
+        seen.push((format!("queued {lane:?}"), timeless(&queued)));
+    }
+    for key in ["o0", "o1"] {
+        let remembered = store.remembered(key).await.expect("a read");
+        seen.push((format!("remembered {key}"), timeless(&remembered)));
+    }
     seen
 }
 

@@ -7,10 +7,13 @@ use crate::suite::house::{
 };
 use chatbox_core::connector::{Cursor, DeliveryClass};
 use chatbox_core::event::{Content, Event, EventBody, Media};
-use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq};
+use chatbox_core::id::{
+    AccountId, ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq,
+};
 use chatbox_core::store::{
-    Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep, Offer,
-    Renew, SecretBox, Settled, Skip, Standing, Step, Switch, Token, TurnEnd, Wake,
+    Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep,
+    NewMailbox, NewRecord, Offer, Once, RecordKind, Renew, SecretBox, ServiceKind, Settled, Skip,
+    Standing, Step, Switch, Token, TurnEnd, Wake,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -45,7 +48,7 @@ impl Play {
         let admins = [
             put_mailbox("m", Door::Run, one),
             put_mailbox("n", Door::Run, two),
-            put_mailbox("p", Door::Push, LaneScope::Chat),
+            Admin::PutMailbox(self.pushed(Door::Push)),
             add_connection("c0", "m", "alpha", "us"),
             add_connection("c1", "m", "beta", "us"),
             add_connection("c2", "n", "alpha", "others"),
@@ -98,8 +101,16 @@ impl Play {
             88..92 => vec![self.ack()],
             92..94 => vec![self.renew()],
             94..96 => vec![self.switch()],
+            96 => vec![self.together()],
             _ => vec![Step::Admin(Box::new(self.admin()))],
         }
+    }
+
+    /// Changes that are all made, or none is.
+    fn together(&mut self) -> Step {
+        let count = self.dice.random_range(1..4);
+        let all = (0..count).map(|_| self.admin());
+        Step::Together { all: all.collect() }
     }
 
     fn coin(&mut self, percent: u32) -> bool {
@@ -181,15 +192,20 @@ impl Play {
     }
 
     fn claim(&mut self) -> Step {
-        let kind = self.pick(&[LaneKind::Turn, LaneKind::Out]);
+        let kind = self.pick(&[LaneKind::Turn, LaneKind::Out, LaneKind::Push]);
         let owner = match kind {
             LaneKind::Turn => self.pick(&MAILBOXES),
-            LaneKind::Out if self.coin(30) => "p",
             LaneKind::Out => self.pick(&CONNECTIONS),
+            LaneKind::Push => self.pick(&["p", "s0", "s1"]),
+        };
+        let except = match self.coin(20) {
+            true => vec![self.pick(&["m", "c0", "p", "s0"]).to_owned()],
+            false => Vec::new(),
         };
         Step::Claim(Claim {
             kind,
             owner: self.coin(30).then(|| owner.to_owned()),
+            except,
             offer: self.offer(),
             limit: 100,
         })
@@ -276,7 +292,8 @@ impl Play {
     }
 
     async fn settle_some(&mut self) -> Vec<Step> {
-        let Some(held) = self.lane(LaneKind::Out) else {
+        let kind = self.pick(&[LaneKind::Out, LaneKind::Push]);
+        let Some(held) = self.lane(kind) else {
             return vec![self.claim()];
         };
         let queued = self
@@ -366,13 +383,12 @@ impl Play {
     fn admin(&mut self) -> Admin {
         let connection = ConnectionId::new(self.pick(&CONNECTIONS));
         let delivery = DeliveryId(self.dice.random_range(1..40));
-        match self.dice.random_range(0..24) {
+        match self.dice.random_range(0..34) {
             0 => put_mailbox(self.pick(&MAILBOXES), Door::Run, self.scope()),
-            1..3 => put_mailbox(
-                "p",
-                self.pick(&[Door::Run, Door::Push, Door::Pull]),
-                LaneScope::Chat,
-            ),
+            1..3 => {
+                let door = self.pick(&[Door::Run, Door::Push, Door::Pull]);
+                Admin::PutMailbox(self.pushed(door))
+            }
             3 => {
                 let mailbox = self.pick(&MAILBOXES);
                 let platform = self.pick(&["alpha", "beta"]);
@@ -381,7 +397,7 @@ impl Play {
             4 => {
                 let ident = self.ident();
                 let new = new_connection(connection.as_str(), "m", "alpha", ident);
-                Admin::PutCredential(Box::new(new))
+                Admin::RenewConnection(Box::new(new))
             }
             5 => Admin::RemoveConnection { connection },
             6..8 => Admin::MoveChat {
@@ -394,6 +410,7 @@ impl Play {
                 ttl_ms: LONG,
             },
             13..15 => Admin::PurgeDeliveries {
+                account: self.coin(50).then(|| self.account()),
                 delivery: self.coin(70).then_some(delivery),
                 before: Millis(self.pick(&[0, i64::MAX, i64::MAX])),
             },
@@ -427,8 +444,85 @@ impl Play {
                 chat: ChatId(self.dice.random_range(1..12)),
                 muted: self.coin(50),
             },
+            23..27 => self.record(),
+            27 => Admin::RemoveRecord {
+                kind: self.record_kind(),
+                account: self.account(),
+                id: self.pick(&["x0", "x1", "x2"]).to_owned(),
+            },
+            28..30 => self.subscribe(),
+            30 => Admin::Unsubscribe {
+                account: self.account(),
+                id: self.pick(&["s0", "s1"]).to_owned(),
+            },
+            31 => Admin::ReportLink {
+                connection,
+                up: self.coin(50),
+                reason: self.coin(50).then(|| "gone".to_owned()),
+            },
+            32 => self.remember(),
+            33 if self.coin(10) => Admin::ArchiveMailbox {
+                mailbox: self.pick(&MAILBOXES).into(),
+            },
             _ => Admin::EndLeases,
         }
+    }
+
+    fn account(&mut self) -> AccountId {
+        self.pick(&["home", "away"]).into()
+    }
+
+    fn record_kind(&mut self) -> RecordKind {
+        self.pick(&[RecordKind::Credential, RecordKind::Mailbox])
+    }
+
+    /// A mailbox in an account of its own.
+    fn pushed(&mut self, door: Door) -> NewMailbox {
+        NewMailbox {
+            account: "away".into(),
+            id: "p".into(),
+            name: "p-name".to_owned(),
+            door,
+            scope: LaneScope::Chat,
+        }
+    }
+
+    fn record(&mut self) -> Admin {
+        let uses = match self.coin(40) {
+            true => vec![self.pick(&["x0", "x1"]).to_owned()],
+            false => Vec::new(),
+        };
+        Admin::PutRecord(NewRecord {
+            kind: self.record_kind(),
+            account: self.account(),
+            id: self.pick(&["x0", "x1", "x2"]).to_owned(),
+            name: self.pick(&["one", "two", "three"]).to_owned(),
+            rev: self.coin(60).then(|| self.dice.random_range(0..3)),
+            body: self.text(),
+            uses,
+        })
+    }
+
+    fn subscribe(&mut self) -> Admin {
+        let account = self.account();
+        // Not of new chats: of several arrivals, which is told first and which is handed out first is open.
+        let others = |kind: &ServiceKind| *kind != ServiceKind::NewChat;
+        let others = ServiceKind::ALL.into_iter().filter(others);
+        let events = others.filter(|_| self.coin(60)).collect();
+        Admin::Subscribe {
+            account,
+            id: self.pick(&["s0", "s1"]).to_owned(),
+            events,
+        }
+    }
+
+    fn remember(&mut self) -> Admin {
+        Admin::Once(Once {
+            key: self.pick(&["o0", "o1"]).to_owned(),
+            asked: self.text(),
+            reply: self.text(),
+            ttl_ms: LONG,
+        })
     }
 
     fn ident(&mut self) -> &'static str {
@@ -439,6 +533,7 @@ impl Play {
         Token {
             prefix: self.pick(&["t0", "t1"]).to_owned(),
             hash: self.text(),
+            account: self.account(),
             principal: "owner".to_owned(),
             scopes: vec!["read".to_owned()],
             until: None,
