@@ -3,6 +3,7 @@
 
 mod build;
 mod channel;
+mod install;
 mod part;
 mod parts;
 mod rows;
@@ -38,6 +39,15 @@ enum Chore {
     Kill {
         /// How often
         #[arg(long, default_value_t = 20)]
+        times: u32,
+        /// Repeat a run; a fresh one is printed otherwise
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Kill the server between taking a message in and posting it to a webhook, and show that nothing is lost
+    KillWebhook {
+        /// How often
+        #[arg(long, default_value_t = 10)]
         times: u32,
         /// Repeat a run; a fresh one is printed otherwise
         #[arg(long)]
@@ -81,7 +91,10 @@ fn chore(chore: Chore) -> Result<bool> {
     let house = House::find()?;
     match chore {
         Chore::Test { list, only } => run::test(&house, list, &only),
-        Chore::Kill { times, seed } => parts::proof::kill(&house, times, seed),
+        Chore::Kill { times, seed } => parts::proof::kill(&house, "kill", times, seed),
+        Chore::KillWebhook { times, seed } => {
+            parts::proof::kill(&house, "kill-webhook", times, seed)
+        }
         Chore::Fsync { times } => parts::proof::fsync(&house, times),
         Chore::Sabotage => parts::proof::sabotage(&house),
         Chore::Rows => rows::show(&house),

@@ -57,7 +57,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<List<Mailbo
 
 /// A token, shown once.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TokenView {
+pub(crate) struct McpTokenView {
     /// Whose agent may come with it.
     #[schema(value_type = String)]
     mailbox: MailboxId,
@@ -76,12 +76,12 @@ pub(crate) struct TokenView {
     tag = "mailboxes",
     security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The mailbox")),
-    responses((status = 201, description = "The one before is refused from now on", body = TokenView)),
+    responses((status = 201, description = "The one before is refused from now on", body = McpTokenView)),
 )]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
     Id(id): Id,
-) -> Result<(StatusCode, Json<TokenView>), Problem> {
+) -> Result<(StatusCode, Json<McpTokenView>), Problem> {
     let id = MailboxId::new(id);
     let rows = app.chatbox.store().mailboxes().await?;
     if !rows.iter().any(|row| row.id == id) {
@@ -92,7 +92,7 @@ pub(crate) async fn token(
         .replace(mcp::prefix(&id), id.as_str(), mcp::SCOPE, None)
         .await?;
     app.streams.end(&id);
-    let view = TokenView {
+    let view = McpTokenView {
         mcp_url: url(&app, &id).await,
         mcp_token: token.expose().to_owned(),
         mailbox: id,
