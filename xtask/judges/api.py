@@ -4,6 +4,7 @@ against the specification, and then what the document allows and forbids, sent a
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,11 +51,12 @@ def holds(house: House, folder: pathlib.Path, seed: int, examples: int) -> None:
     settings.write_text(config(house))
     program = pathlib.Path(sys.executable).with_name("schemathesis")
     words = [program, "--config-file", settings, "run", f"{house.url}/openapi.json", "--checks", "all"]
-    words += ["--seed", str(seed), "--max-examples", str(examples), "--workers", "2", "--no-color"]
+    # One at a time: Python 3.11 cannot parse in two threads at once, which the generators do.
+    words += ["--seed", str(seed), "--max-examples", str(examples), "--workers", "1", "--no-color"]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     print(done.stdout, done.stderr, file=sys.stderr)
-    found = done.stdout.partition("FAILURES ===")[2].partition("= SUMMARY =")[0]
-    assert done.returncode == 0, found or done.stdout[-2000:] + done.stderr[-500:]
+    found = re.split(r"=+ (?:ERRORS|FAILURES) =+", done.stdout, maxsplit=1)[-1]
+    assert done.returncode == 0, found.partition("= SUMMARY =")[0]
 
 
 def nothing_panicked(house: House) -> None:

@@ -59,6 +59,15 @@ enum Chore {
         #[arg(long, default_value_t = 1000)]
         times: u32,
     },
+    /// Change every known bad input at random, many times, and show that none of it is our fault
+    Mutate {
+        /// How often for each row
+        #[arg(long, default_value_t = 10_000)]
+        per_row: u32,
+        /// Repeat a run
+        #[arg(long, default_value_t = 20)]
+        seed: u64,
+    },
     /// Break a promise from outside, and show that a test notices
     Sabotage,
     /// The table of requirements and the tests that prove them
@@ -96,6 +105,7 @@ fn chore(chore: Chore) -> Result<bool> {
             parts::proof::kill(&house, "kill-webhook", times, seed)
         }
         Chore::Fsync { times } => parts::proof::fsync(&house, times),
+        Chore::Mutate { per_row, seed } => mutate(&house, per_row, seed),
         Chore::Sabotage => parts::proof::sabotage(&house),
         Chore::Rows => rows::show(&house),
         Chore::NewChannel { name } => channel::make_and_tell(&house.root, &name).map(|()| true),
@@ -108,4 +118,29 @@ fn bench(house: &House, arguments: &[String]) -> Result<bool> {
     cargo.args(["--release", "--package", "chatbox-benches", "--"]);
     cargo.args(arguments);
     Ok(cargo.status()?.success())
+}
+
+/// The tests that mutate, with more to do.
+fn mutate(house: &House, per_row: u32, seed: u64) -> Result<bool> {
+    let mut good = true;
+    for (package, features, target) in [
+        ("chatbox-core", "jinja", "templates"),
+        ("chatbox-server", "default", "mcp"),
+        ("chatbox-server", "default", "corpus"),
+    ] {
+        let mut cargo = house.cargo("test");
+        cargo.args([
+            "--package",
+            package,
+            "--features",
+            features,
+            "--test",
+            target,
+        ]);
+        cargo.args(["mutations_of_every_row", "--", "--nocapture"]);
+        cargo.env("CHATBOX_MUTATE_PER_ROW", per_row.to_string());
+        cargo.env("CHATBOX_MUTATE_SEED", seed.to_string());
+        good &= cargo.status()?.success();
+    }
+    Ok(good)
 }
