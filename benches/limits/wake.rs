@@ -1,5 +1,6 @@
 //! The least that answers a person: their words are written, an agent's task is woken, its words are written, the
-//! person's socket is woken. Two durable wakes and nothing else.
+//! person's socket is woken. Two durable wakes and nothing else. And one alone, over HTTP: words are written, and whoever
+//! waits is answered.
 
 mod raw;
 
@@ -7,13 +8,16 @@ use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use raw::{Line, Writer};
 use serde::Deserialize;
 use std::io::Write;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, mpsc};
 
 #[derive(Deserialize)]
 struct Said {
@@ -28,13 +32,33 @@ async fn main() -> Result<()> {
     let writer = Writer::open(path.as_ref(), 0).await?;
     let router = Router::new()
         .route("/chat/ws", get(open))
-        .route("/health/ready", get(|| async { "ok" }))
-        .with_state(writer);
+        .with_state(writer.clone())
+        .merge(alone(writer))
+        .route("/health/ready", get(|| async { "ok" }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let mut out = std::io::stdout();
     writeln!(out, "listening http://{}", listener.local_addr()?)?;
     out.flush()?;
     Ok(axum::serve(listener.tap_io(|io| drop(io.set_nodelay(true))), router).await?)
+}
+
+/// One durable wake.
+fn alone(writer: Writer) -> Router {
+    let (bell, count) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
+    let rung = bell.clone();
+    let say = async move |words: String| {
+        let nth = count.fetch_add(1, Ordering::Relaxed);
+        let written = writer.write(line(format!("alone-{nth}"), words)).await;
+        bell.notify_waiters();
+        written.map_or(StatusCode::INTERNAL_SERVER_ERROR, |_| StatusCode::OK)
+    };
+    let wait = async move || {
+        rung.notified().await;
+        "woken"
+    };
+    Router::new()
+        .route("/say", post(say))
+        .route("/wait", get(wait))
 }
 
 async fn open(State(writer): State<Writer>, upgrade: WebSocketUpgrade) -> Response {

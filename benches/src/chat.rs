@@ -125,6 +125,17 @@ impl Socket {
         }
     }
 
+    /// Says something and waits for nothing.
+    ///
+    /// # Errors
+    /// The socket ended.
+    pub async fn say(&mut self, text: &str) -> Result<()> {
+        let id = format!("{}-{}", self.name, self.sent);
+        self.sent += 1;
+        let frame = serde_json::json!({"type": "message", "client_id": id, "text": text});
+        Ok(self.wire.send(Message::text(frame.to_string())).await?)
+    }
+
     /// Listens a moment longer: no further reply may come.
     ///
     /// # Errors

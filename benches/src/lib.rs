@@ -5,8 +5,10 @@
 
 pub mod chat;
 pub mod fill;
+pub mod hook;
 pub mod http;
 pub mod load;
+pub mod mcp;
 pub mod process;
 pub mod report;
 pub mod stats;

@@ -172,8 +172,15 @@ fn ours(data: &Path) -> Result<Command> {
 /// # Errors
 /// The folder cannot be written.
 pub fn configure(data: &Path, backend: &str) -> Result<()> {
+    configure_whole(data, &format!("[backend]\nkind = \"{backend}\"\n"))
+}
+
+/// Makes a data folder with this configuration.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn configure_whole(data: &Path, text: &str) -> Result<()> {
     std::fs::create_dir_all(data)?;
-    let text = format!("[backend]\nkind = \"{backend}\"\n");
     Ok(std::fs::write(data.join("bench.toml"), text)?)
 }
 

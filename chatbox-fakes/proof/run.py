@@ -1,8 +1,8 @@
 """Proves the fakes with clients written by others.
 
-    python3 run.py --fakes PATH_TO_BINARY --venv DIR
+    python run.py --fakes PATH_TO_BINARY
 
-Writes nothing outside DIR. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
+The Python is one that has what `requirements.txt` lists. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
 """
 
 import argparse
@@ -10,25 +10,9 @@ import os
 import pathlib
 import subprocess
 import sys
-import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
-REQUIREMENTS = HERE / "requirements.txt"
 TOKEN = "7000001:PROOF-token"
-
-
-def prepared(folder: pathlib.Path) -> pathlib.Path:
-    """The Python of a virtual environment that has what the checks need."""
-    python = folder / "bin" / "python"
-    installed = folder / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    if not installed.exists() or installed.read_text() != wanted:
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
-        subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
-        installed.write_text(wanted)
-    return python
 
 
 def started(fakes: str, *arguments: str) -> tuple[subprocess.Popen, str]:
@@ -44,9 +28,7 @@ def started(fakes: str, *arguments: str) -> tuple[subprocess.Popen, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fakes", required=True, help="the chatbox-fakes binary")
-    parser.add_argument("--venv", required=True, type=pathlib.Path, help="folder of the virtual environment")
     asked = parser.parse_args()
-    python = prepared(asked.venv.resolve())
     telegram, telegram_url = started(
         asked.fakes, "telegram", "--token", TOKEN, "--token", "7000002:STRICT", "--username", "proof_bot"
     )
@@ -63,7 +45,7 @@ def main() -> int:
     try:
         # Each in a process of its own: one that crashes must not hide the others.
         parts = ["whole_bot.py", "strict_reader.py", "models.py"]
-        codes = [subprocess.run([python, HERE / part], env=environment, timeout=300).returncode for part in parts]
+        codes = [subprocess.run([sys.executable, HERE / part], env=environment, timeout=300).returncode for part in parts]
     finally:
         telegram.kill()
         model.kill()

@@ -1,14 +1,17 @@
 //! Bad input, as data: the cases of `corpus/*.toml` against the program itself. Each has its clear code, nothing is
 //! stored, and the next good input works.
 
+#[path = "../../corpus/mutate.rs"]
+mod mutate;
 mod program;
 
+use mutate::{Mutations, mutate};
 use program::{Program, Running, empty_folder};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn corpus(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -216,8 +219,7 @@ fn bad_command_lines_end_with_their_code_and_never_hang() {
 #[serde(deny_unknown_fields)]
 struct InboundCase {
     name: String,
-    #[serde(rename = "row")]
-    _row: String,
+    row: String,
     body: Option<String>,
     bytes: Option<String>,
     fill: Option<usize>,
@@ -326,8 +328,7 @@ fn bad_posts_are_refused_store_nothing_and_the_next_good_one_works() {
 #[serde(deny_unknown_fields)]
 struct HttpCase {
     name: String,
-    #[serde(rename = "row")]
-    _row: String,
+    row: String,
     method: Option<String>,
     path: Option<String>,
     token: Option<String>,
@@ -483,6 +484,81 @@ fn bad_requests_are_refused_change_nothing_and_the_next_good_one_works() {
         }
     }
     nothing_wrong(&faults);
+}
+
+#[test]
+fn mutations_of_every_row_change_nothing_unless_they_are_answered_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let running = {
+        let log = std::fs::File::create(&log).expect("a file");
+        let config = "[backend]\nkind = \"none\"\n";
+        Running::start_with(folder.path(), config, Stdio::null(), log.into())
+    };
+    let (feed, operator) = (running.add_feed("alpha"), running.operator());
+    let read = running.add_token("looks", "read").1;
+    let (id, revoked) = running.add_token("gone", "admin");
+    running.ask("DELETE", &format!("/v1/tokens/{id}"), &operator);
+    let known = Known {
+        host: running.address(),
+        operator: &operator,
+        feed: &feed,
+        read: &read,
+        revoked: &revoked,
+    };
+    let all = || {
+        let of = |path| running.ask("GET", path, &operator);
+        let parts = ["/v1/connections", "/v1/deliveries", "/v1/tokens"].map(of);
+        let fine = parts.iter().all(|answer| answer.status() == 200);
+        assert!(fine, "a good request is not answered any more");
+        parts.map(|answer| answer.body().to_owned()).concat()
+    };
+    let mut rows: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    for case in cases::<HttpCase>("http.toml") {
+        let request = case.request(&known);
+        rows.entry(case.row).or_default().push(request);
+    }
+    for case in cases::<InboundCase>("inbound.toml") {
+        let request = inbound(&case, &feed, known.host);
+        rows.entry(case.row).or_default().push(request);
+    }
+    let wanted = Mutations::wanted();
+    let mut faults = Vec::new();
+    let mut before = all();
+    for (row, requests) in rows {
+        let mut random = wanted.of_row(&row);
+        for nth in 0..wanted.per_row {
+            let mut request = requests[nth % requests.len()].clone();
+            mutate(&mut request, &mut random);
+            let answer = program::Answer::new(running.exchange_broken(&request));
+            let after = all();
+            let status = answer.status();
+            // Who was cut off in the middle is told nothing of what became of it.
+            let stored = after != before && status != 0 && !(200..300).contains(&status);
+            if status >= 500 || stored {
+                let sent = String::from_utf8_lossy(&request[..request.len().min(600)]).into_owned();
+                faults.push(format!("{row}: {sent:?} was answered {status}"));
+            }
+            before = after;
+        }
+    }
+    let said = std::fs::read_to_string(&log).expect("a log");
+    assert!(!said.contains("panicked"), "{said}");
+    nothing_wrong(&faults);
+}
+
+/// What a connector posts, as a whole request.
+fn inbound(case: &InboundCase, feed: &program::Feed, host: &str) -> Vec<u8> {
+    let (body, kind) = (case.body(), case.content_type.as_deref());
+    let head = format!(
+        "POST /v1/connections/{}/messages HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+        feed.id,
+        feed.token,
+        kind.unwrap_or("application/json"),
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
 }
 
 // ---- The index ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 mod build;
 mod channel;
+mod install;
 mod part;
 mod parts;
 mod rows;
@@ -43,11 +44,29 @@ enum Chore {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Kill the server between taking a message in and posting it to a webhook, and show that nothing is lost
+    KillWebhook {
+        /// How often
+        #[arg(long, default_value_t = 10)]
+        times: u32,
+        /// Repeat a run; a fresh one is printed otherwise
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Show that every accepted message is on disk before it is answered
     Fsync {
         /// How many messages
         #[arg(long, default_value_t = 1000)]
         times: u32,
+    },
+    /// Change every known bad input at random, many times, and show that none of it is our fault
+    Mutate {
+        /// How often for each row
+        #[arg(long, default_value_t = 10_000)]
+        per_row: u32,
+        /// Repeat a run
+        #[arg(long, default_value_t = 20)]
+        seed: u64,
     },
     /// Break a promise from outside, and show that a test notices
     Sabotage,
@@ -81,8 +100,12 @@ fn chore(chore: Chore) -> Result<bool> {
     let house = House::find()?;
     match chore {
         Chore::Test { list, only } => run::test(&house, list, &only),
-        Chore::Kill { times, seed } => parts::proof::kill(&house, times, seed),
+        Chore::Kill { times, seed } => parts::proof::kill(&house, "kill", times, seed),
+        Chore::KillWebhook { times, seed } => {
+            parts::proof::kill(&house, "kill-webhook", times, seed)
+        }
         Chore::Fsync { times } => parts::proof::fsync(&house, times),
+        Chore::Mutate { per_row, seed } => mutate(&house, per_row, seed),
         Chore::Sabotage => parts::proof::sabotage(&house),
         Chore::Rows => rows::show(&house),
         Chore::NewChannel { name } => channel::make_and_tell(&house.root, &name).map(|()| true),
@@ -95,4 +118,29 @@ fn bench(house: &House, arguments: &[String]) -> Result<bool> {
     cargo.args(["--release", "--package", "chatbox-benches", "--"]);
     cargo.args(arguments);
     Ok(cargo.status()?.success())
+}
+
+/// The tests that mutate, with more to do.
+fn mutate(house: &House, per_row: u32, seed: u64) -> Result<bool> {
+    let mut good = true;
+    for (package, features, target) in [
+        ("chatbox-core", "jinja", "templates"),
+        ("chatbox-server", "default", "mcp"),
+        ("chatbox-server", "default", "corpus"),
+    ] {
+        let mut cargo = house.cargo("test");
+        cargo.args([
+            "--package",
+            package,
+            "--features",
+            features,
+            "--test",
+            target,
+        ]);
+        cargo.args(["mutations_of_every_row", "--", "--nocapture"]);
+        cargo.env("CHATBOX_MUTATE_PER_ROW", per_row.to_string());
+        cargo.env("CHATBOX_MUTATE_SEED", seed.to_string());
+        good &= cargo.status()?.success();
+    }
+    Ok(good)
 }

@@ -36,6 +36,11 @@ pub(crate) const PYTHON: Tool = Tool {
     how: "install it: apt-get install python3 python3-venv",
 };
 
+pub(crate) const NPM: Tool = Tool {
+    names: &["npm"],
+    how: "install it: apt-get install nodejs npm",
+};
+
 impl Tool {
     /// Where it is, if it is there.
     pub(crate) fn find(self) -> Option<PathBuf> {

@@ -1,9 +1,11 @@
 //! Templates with conditions and loops: what they can do, and all they cannot.
 
 use super::{chat, focal, parsed, reaction, refused, render, row, said, tricky, written};
+use crate::mutate::{Mutations, mutate};
 use chatbox_core::event::EventBody;
-use chatbox_core::template::{Moment, Place, TEXT_MOST, Templates};
+use chatbox_core::template::{Moment, OUTPUT_MOST, Place, TEXT_MOST, Templates};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 #[test]
@@ -191,5 +193,38 @@ proptest! {
         static TEMPLATES: LazyLock<Templates> =
             LazyLock::new(|| parsed(&[("focal_message", "{% if true %}<{{ text }}>{% endif %}")]));
         prop_assert_eq!(focal(&TEMPLATES, said(&text)), format!("<{text}>"));
+    }
+}
+
+/// Templates as they are written, of each kind of mistake and without one.
+fn sources() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let good = "{% for c in chats if c.unread %}{{ c.id|upper }} {{ text|trim }}{% else %}$TEXT{% endfor %}";
+    let mut rows = BTreeMap::from([("good", vec![good, "$CHAT_LIST $TEXT $$ ${SENDER_NAME}"])]);
+    for (source, code) in BAD {
+        rows.entry(*code).or_default().push(*source);
+    }
+    rows
+}
+
+#[test]
+fn mutations_of_every_row_are_refused_or_render_within_bounds() {
+    let wanted = Mutations::wanted();
+    for (name, sources) in sources() {
+        let mut random = wanted.of_row(name);
+        for nth in 0..wanted.per_row {
+            let mut source = sources[nth % sources.len()].as_bytes().to_vec();
+            mutate(&mut source, &mut random);
+            let source = String::from_utf8_lossy(&source).into_owned();
+            let Ok(templates) = Templates::parse(&written(&[("focal_message", &source)])) else {
+                continue;
+            };
+            for body in [said(&source), reaction()] {
+                let (chat, row) = (chat(), super::row(body));
+                if let Ok(rendered) = templates.render(&Moment::of_row(&chat, &row)) {
+                    let length = rendered.content.len();
+                    assert!(length <= OUTPUT_MOST, "{source:?} became {length} bytes");
+                }
+            }
+        }
     }
 }

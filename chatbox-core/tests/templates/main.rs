@@ -3,6 +3,9 @@
 
 #[cfg(feature = "jinja")]
 mod jinja;
+#[cfg(feature = "jinja")]
+#[path = "../../../corpus/mutate.rs"]
+mod mutate;
 
 use chatbox_core::event::{Attachment, ChatKind, Content, EventBody, Media, Sender};
 use chatbox_core::id::{ChatId, Millis, Seq, SessionId};

@@ -32,7 +32,7 @@ pub(crate) struct NewAccount {
 
 /// An account as made.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MadeView {
+pub(crate) struct AccountMade {
     id: String,
     /// A key to everything in the account. It is not stored and cannot be shown again.
     #[schema(format = Password)]
@@ -48,7 +48,7 @@ pub(crate) struct MadeView {
     security(("operator" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
     request_body = NewAccount,
-    responses((status = 201, description = "It is there; its key is shown this once", body = MadeView)),
+    responses((status = 201, description = "It is there; its key is shown this once", body = AccountMade)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -77,7 +77,7 @@ pub(crate) async fn create(
         Admin::Note(opened),
         caller.note("create_account", new.id.as_str()),
     ];
-    let view = MadeView {
+    let view = AccountMade {
         id: new.id,
         api_key: made.whole.expose().to_owned(),
     };

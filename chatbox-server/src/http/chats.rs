@@ -150,7 +150,7 @@ pub(crate) async fn list(
 #[into_params(parameter_in = Query)]
 pub(crate) struct Words {
     /// What is found holds every one of these words.
-    #[param(min_length = 1)]
+    #[param(min_length = 1, pattern = r"^[^\x00]*\S[^\x00]*$")]
     words: String,
     /// At most so many; 100 unless set.
     #[serde(default)]

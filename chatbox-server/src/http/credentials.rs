@@ -38,7 +38,7 @@ pub(crate) struct CredentialView {
 
 /// A credential as made.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MadeView {
+pub(crate) struct CredentialMade {
     #[serde(flatten)]
     credential: CredentialView,
     /// The secret, where it was made here. It cannot be shown again.
@@ -119,7 +119,7 @@ async fn find(app: &App, caller: &Caller, id: &str) -> Result<Record, Problem> {
     security(("token" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
     request_body = NewCredential,
-    responses((status = 201, description = "It is kept, sealed", body = MadeView)),
+    responses((status = 201, description = "It is kept, sealed", body = CredentialMade)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -142,7 +142,7 @@ pub(crate) async fn create(
         credential(&app, &caller, &id, &new.name, new.kind, &secret, Some(0)),
         caller.note("create_credential", id.as_str()),
     ];
-    let view = MadeView {
+    let view = CredentialMade {
         credential: CredentialView {
             id,
             name: new.name,

@@ -33,27 +33,35 @@ const FILES: usize = 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Inbound {
     /// Unique within the connection: the same one again is a repetition.
-    #[schema(min_length = 1, max_length = 512)]
+    #[schema(min_length = 1, max_length = 512, pattern = r"\S")]
     event_id: String,
+    /// `message`, `edit`, `delete` or `reaction`; anything else is kept as something that cannot be shown.
     #[serde(rename = "type", default = "message")]
+    #[schema(min_length = 1, max_length = 512, pattern = r"\S")]
     kind: String,
     chat: InboundChat,
     sender: InboundSender,
+    /// A `message` and an `edit` hold a text, a file or both.
     #[serde(default)]
     text: Option<String>,
     #[serde(default)]
+    #[schema(max_items = 20)]
     attachments: Vec<InboundFile>,
     #[serde(default)]
+    #[schema(max_length = 512)]
     reply_to: Option<String>,
+    /// Which message an `edit`, a `delete` and a `reaction` are about.
     #[serde(default)]
+    #[schema(max_length = 512)]
     target_message_id: Option<String>,
     #[serde(default)]
+    #[schema(max_length = 512)]
     emoji: Option<String>,
     #[serde(default)]
     timestamp: Option<Timestamp>,
     /// Kept as it came.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     metadata: Option<Box<serde_json::value::RawValue>>,
 }
 
@@ -65,9 +73,10 @@ fn message() -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundChat {
-    #[schema(min_length = 1, max_length = 512)]
+    #[schema(min_length = 1, max_length = 512, pattern = r"\S")]
     handle: String,
     #[serde(default)]
+    #[schema(max_length = 512)]
     name: Option<String>,
     #[serde(default = "dm")]
     #[schema(schema_with = schema::kind)]
@@ -82,9 +91,10 @@ fn dm() -> ChatKind {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InboundSender {
-    #[schema(min_length = 1, max_length = 512)]
+    #[schema(min_length = 1, max_length = 512, pattern = r"\S")]
     id: String,
     #[serde(default)]
+    #[schema(max_length = 512)]
     name: Option<String>,
     #[serde(default)]
     is_bot: bool,

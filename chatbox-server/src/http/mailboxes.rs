@@ -60,7 +60,7 @@ pub(crate) struct MailboxView {
 
 /// A mailbox as made: what is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MadeView {
+pub(crate) struct MailboxMade {
     #[serde(flatten)]
     mailbox: MailboxView,
     /// What its agent comes with. It is not stored and cannot be shown again.
@@ -211,7 +211,7 @@ fn not_configured(id: &MailboxId) -> Result<(), Problem> {
     security(("token" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
     request_body = MailboxSetup,
-    responses((status = 201, description = "It is there; its secrets are shown this once", body = MadeView)),
+    responses((status = 201, description = "It is there; its secrets are shown this once", body = MailboxMade)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -253,7 +253,7 @@ pub(crate) async fn create(
         standing: Standing::Active,
         fails: 0,
     };
-    let view = MadeView {
+    let view = MailboxMade {
         mailbox: view(&app, mailbox, record).await,
         mcp_token: made.whole.expose().to_owned(),
         signing_secret,
@@ -602,7 +602,7 @@ pub(crate) async fn test(
 
 /// A token, shown once.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TokenView {
+pub(crate) struct McpTokenView {
     /// Whose agent may come with it.
     #[schema(value_type = String)]
     mailbox: MailboxId,
@@ -621,7 +621,7 @@ pub(crate) struct TokenView {
     tag = "mailboxes",
     security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The mailbox")),
-    responses((status = 201, description = "The one before is refused from now on", body = TokenView)),
+    responses((status = 201, description = "The one before is refused from now on", body = McpTokenView)),
 )]
 pub(crate) async fn token(
     State(app): State<Arc<App>>,
@@ -636,7 +636,7 @@ pub(crate) async fn token(
         mcp::SCOPE,
         None,
     );
-    let view = TokenView {
+    let view = McpTokenView {
         mcp_url: url(&app, &id).await,
         mcp_token: made.whole.expose().to_owned(),
         mailbox: id.clone(),

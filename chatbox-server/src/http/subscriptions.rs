@@ -45,7 +45,7 @@ pub(crate) struct SubscriptionView {
 
 /// A subscription as made: what is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MadeView {
+pub(crate) struct SubscriptionMade {
     #[serde(flatten)]
     subscription: SubscriptionView,
     /// What events are signed with, where no credential was named. It cannot be shown again.
@@ -78,7 +78,7 @@ pub(crate) struct NewSubscription {
     security(("token" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
     request_body = NewSubscription,
-    responses((status = 201, description = "Events are posted from now on", body = MadeView)),
+    responses((status = 201, description = "Events are posted from now on", body = SubscriptionMade)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -125,7 +125,7 @@ pub(crate) async fn create(
         },
         caller.note("create_subscription", id.as_str()),
     ]);
-    let view = MadeView {
+    let view = SubscriptionMade {
         subscription: SubscriptionView {
             id,
             url: record.url,

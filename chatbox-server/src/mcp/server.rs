@@ -7,10 +7,12 @@ use super::streams::Place;
 use super::tools::{self, Entry, platform};
 use metrics::counter;
 use rmcp::model::{
-    CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult, ConstString,
-    CustomRequest, CustomResult, ErrorCode, ErrorData, Implementation, InitializeResultMethod,
-    JsonObject, ListToolsRequestMethod, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestMethod, Tool,
+    CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult,
+    CompleteRequestParams, CompleteResult, ConstString, CustomRequest, CustomResult, ErrorCode,
+    ErrorData, Implementation, InitializeResultMethod, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsRequestMethod, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    SubscriptionsListenRequestMethod, Tool,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -61,10 +63,7 @@ impl Server {
     ) -> Result<CallToolResult, Refusal> {
         let before = platform::tools(&self.desk).await?;
         let outcome = self.run(entry, arguments, context).await;
-        let older = context
-            .protocol_version()
-            .is_none_or(|version| version.as_str() < ProtocolVersion::V_2026_07_28.as_str());
-        if older && before != platform::tools(&self.desk).await? {
+        if is_older(context) && before != platform::tools(&self.desk).await? {
             // Nobody listens to a client that went away.
             let _ = context.peer.notify_tool_list_changed().await;
         }
@@ -123,21 +122,57 @@ impl ServerHandler for Server {
         Ok(outcome.unwrap_or_else(CallToolResult::from).into())
     }
 
-    /// What the library could not read as a request it knows. Where it knows the method, the parameters are wrong.
+    // What the library would answer with empty lists: nobody was told that it is here.
+
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(no_such_method())
+    }
+
+    async fn list_resources(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(no_such_method())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(no_such_method())
+    }
+
+    async fn complete(
+        &self,
+        _begun: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(no_such_method())
+    }
+
+    /// What the library could not read as a request it knows. Where it knows the method, the parameters are wrong; the
+    /// newer wire does not know how the older one begins.
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        const KNOWN: [&str; 4] = [
+        const KNOWN: [&str; 3] = [
             CallToolRequestMethod::VALUE,
             ListToolsRequestMethod::VALUE,
             SubscriptionsListenRequestMethod::VALUE,
-            InitializeResultMethod::VALUE,
         ];
-        Err(match KNOWN.contains(&request.method.as_str()) {
+        let method = request.method.as_str();
+        let begins = method == InitializeResultMethod::VALUE && is_older(&context);
+        Err(match KNOWN.contains(&method) || begins {
             true => ErrorData::invalid_params("params are not what this method takes", None),
-            false => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None),
+            false => no_such_method(),
         })
     }
 
@@ -164,6 +199,16 @@ impl ServerHandler for Server {
             }
         }
     }
+}
+
+/// Whether it came over the wire that begins with a greeting.
+fn is_older(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.protocol_version();
+    version.is_none_or(|version| version.as_str() < ProtocolVersion::V_2026_07_28.as_str())
+}
+
+fn no_such_method() -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None)
 }
 
 fn unknown() -> ErrorData {

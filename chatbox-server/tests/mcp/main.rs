@@ -4,3 +4,5 @@ mod bad;
 mod flow;
 mod house;
 mod keys;
+#[path = "../../../corpus/mutate.rs"]
+mod mutate;

@@ -90,6 +90,11 @@ impl Running {
 
     /// One whose start lines go there.
     pub(crate) fn start_into(folder: &Path, config: &str, lines: Stdio) -> Self {
+        Self::start_with(folder, config, lines, Stdio::inherit())
+    }
+
+    /// The same, with its log going elsewhere too.
+    pub(crate) fn start_with(folder: &Path, config: &str, lines: Stdio, log: Stdio) -> Self {
         let (data, path) = (folder.join("served"), folder.join("served.toml"));
         std::fs::write(&path, config).expect("a file");
         let mut command = Program::new(folder).command();
@@ -99,7 +104,10 @@ impl Running {
             .arg("--config")
             .arg(path)
             .args(["--listen", "127.0.0.1:0"]);
-        command.env("CHATBOX_LOG_LEVEL", "error").stdout(lines);
+        command
+            .env("CHATBOX_LOG_LEVEL", "error")
+            .stdout(lines)
+            .stderr(log);
         let child = command.spawn().expect("it starts");
         let began = Instant::now();
         let address = loop {
@@ -151,6 +159,22 @@ impl Running {
         let _ = stream.write_all(request);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The same for what may be no whole request: whoever waits for the rest of it is not waited for.
+    pub(crate) fn exchange_broken(&self, request: &[u8]) -> String {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        // An answer may come before everything was read.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time");
+        if stream.read_to_end(&mut answer).is_err() {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            stream.set_read_timeout(Some(MOST)).expect("a time");
+            let _ = stream.read_to_end(&mut answer);
+        }
         String::from_utf8_lossy(&answer).into_owned()
     }
 

@@ -7,6 +7,7 @@
 
 mod book;
 mod fsync;
+mod hook;
 mod kill;
 mod metrics;
 mod offline;
@@ -51,6 +52,17 @@ enum Proof {
         /// Leave out the holder that is stopped for longer than its lease
         #[arg(long)]
         without_pause: bool,
+    },
+    /// Kills it between taking a message in and posting it to a webhook
+    KillWebhook {
+        #[command(flatten)]
+        subject: Subject,
+        /// How often
+        #[arg(long, default_value_t = 10)]
+        times: u32,
+        /// Repeats a run
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Stops it for longer than its leases last
     Pause {
@@ -117,6 +129,14 @@ async fn prove(proof: Proof, report: &mut Report) -> Result<()> {
                 pause::run(&subject.chatbox, report).await?;
             }
             Ok(())
+        }
+        Proof::KillWebhook {
+            subject,
+            times,
+            seed,
+        } => {
+            let seed = seed.unwrap_or_else(rand::random);
+            hook::run(&subject.chatbox, times, seed, report).await
         }
         Proof::Pause { subject } => pause::run(&subject.chatbox, report).await,
         Proof::Fsync { subject, times } => fsync::run(&subject.chatbox, times, report).await,

@@ -2,10 +2,10 @@
 
 mod deny;
 mod features;
+mod judges;
 mod metrics;
 mod offline;
 pub(crate) mod proof;
-mod python;
 mod rust;
 mod suites;
 mod walls;
@@ -65,17 +65,37 @@ pub(crate) fn all() -> Vec<Part> {
         part(
             "fakes",
             "bots and clients of others work with the fakes",
-            python::fakes,
+            judges::fakes,
         ),
         part(
             "mcp",
             "the protocol's own client works with the agents' door, on both wires",
-            python::mcp,
+            judges::mcp,
+        ),
+        part(
+            "mcp-conformance",
+            "the protocol's conformance suite finds nothing wrong with the agents' door",
+            judges::conformance,
+        ),
+        part(
+            "inspector",
+            "the protocol's inspector lists and calls tools",
+            judges::inspector,
+        ),
+        part(
+            "webhooks",
+            "the standard's own libraries verify what a running server posts",
+            judges::webhooks,
+        ),
+        part(
+            "api",
+            "the API is what its document says, whatever is sent",
+            judges::api,
         ),
         part(
             "browser",
             "keys typed and answers read in a real browser",
-            python::browser,
+            judges::browser,
         ),
         part(
             "fsync",
@@ -91,6 +111,11 @@ pub(crate) fn all() -> Vec<Part> {
             "kill",
             "20 kills lose nothing and double nothing",
             proof::kill_part,
+        ),
+        part(
+            "kill-webhook",
+            "10 kills between a message's answer and its delivery lose nothing",
+            proof::kill_webhook_part,
         ),
         part(
             "sabotage",

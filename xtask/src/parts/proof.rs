@@ -57,6 +57,12 @@ pub(crate) fn kill_part(house: &House) -> Result<Outcome> {
     run(house, "kill", command)
 }
 
+pub(crate) fn kill_webhook_part(house: &House) -> Result<Outcome> {
+    let mut command = command(house, "kill-webhook")?;
+    command.args(["--times", "10"]);
+    run(house, "kill-webhook", command)
+}
+
 pub(crate) fn fsync_part(house: &House) -> Result<Outcome> {
     if tool::STRACE.find().is_none() {
         return Ok(Outcome::missing(house, "fsync", "strace", tool::STRACE.how));
@@ -76,9 +82,9 @@ fn with_saboteur(house: &House) -> Result<Command> {
     Ok(command)
 }
 
-/// `cargo xtask kill`: the same, in the open.
-pub(crate) fn kill(house: &House, times: u32, seed: Option<u64>) -> Result<bool> {
-    let mut command = command(house, "kill")?;
+/// `cargo xtask kill` and its like: the same, in the open.
+pub(crate) fn kill(house: &House, verb: &str, times: u32, seed: Option<u64>) -> Result<bool> {
+    let mut command = command(house, verb)?;
     command.args(["--times", &times.to_string()]);
     if let Some(seed) = seed {
         command.args(["--seed", &seed.to_string()]);

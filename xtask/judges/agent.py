@@ -1,59 +1,18 @@
-"""An agent as somebody else would write it: see run.py."""
+"""The agents' door, used by the protocol's own Python client on both of its wires: `agent.py CHATBOX`."""
 
 import asyncio
-import json
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
-import traceback
-import urllib.request
 
 import httpx2
+from house import House, Verdict
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 NEWER, OLDER = "2026-07-28", "2025-11-25"
-
-
-class House:
-    """The program, with a mailbox that nothing answers and a channel that a program posts to."""
-
-    def __init__(self, chatbox: str, folder: pathlib.Path):
-        self.chatbox, self.data = chatbox, folder / "data"
-        config = folder / "config.toml"
-        config.write_text('[backend]\nkind = "none"\n')
-        arguments = ["--data-dir", self.data, "--config", config, "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen([chatbox, *arguments], stdout=subprocess.DEVNULL)
-        notice = self.data / "serve.json"
-        until = time.monotonic() + 30
-        while not notice.exists():
-            if time.monotonic() > until:
-                raise SystemExit("FAIL start  it does not start")
-            time.sleep(0.02)
-        self.feed = self.ask("channels", "add", "http", "alarms")
-        self.said = 0
-
-    def ask(self, *arguments: str) -> dict:
-        done = subprocess.run(
-            [self.chatbox, "--data-dir", self.data, *arguments, "--json"], check=True, capture_output=True
-        )
-        return json.loads(done.stdout)
-
-    def says(self, chat: str, text: str) -> str:
-        """Somebody says something; its message id."""
-        self.said += 1
-        event = {"event_id": str(self.said), "chat": {"handle": chat}, "sender": {"id": "probe"}, "text": text}
-        request = urllib.request.Request(
-            self.feed["inbound_url"],
-            json.dumps(event).encode(),
-            {"Authorization": f"Bearer {self.feed['inbound_token']}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)["message_id"]
 
 
 def client(key: dict, wire: str) -> Client:
@@ -135,25 +94,16 @@ CHECKS = [a_conversation, a_wait, no_such_tool, a_listener]
 
 
 def main() -> int:
-    failed = False
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+    verdict = Verdict()
     with tempfile.TemporaryDirectory() as folder:
         house = House(sys.argv[1], pathlib.Path(folder))
         try:
             for check in CHECKS:
                 for wire in (OLDER, NEWER):
-                    name = f"mcp {check.__name__.replace('_', ' ')} on {wire}"
-                    try:
-                        asyncio.run(asyncio.wait_for(check(house, wire), 60))
-                        print(f"ok {name}", flush=True)
-                    except Exception as error:
-                        failed = True
-                        print(f"FAIL {name}  {error!r:.300}", flush=True)
-                        traceback.print_exc()
+                    verdict.run(f"mcp {check.__name__.replace('_', ' ')} on {wire}", check, house, wire)
         finally:
-            house.process.terminate()
-            house.process.wait(15)
-    return 1 if failed else 0
+            house.end()
+    return verdict.code()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""The protocol's own conformance suite on the door of an agent: `conformance.py CHATBOX NODE_FOLDER`. Scenarios that call
+what only the suite's fixtures have, and those of abilities the door does not claim, are left out by name; a scenario
+that is in neither list must pass."""
+
+import asyncio
+import json
+import pathlib
+import re
+import sys
+import tempfile
+
+from house import Front, House, Verdict, node
+
+# Each suite, and what it is asked for.
+OLDER = ("conformance-older", [])
+NEWER = "conformance-newer"
+RUNS = {
+    "0.1.16": OLDER,
+    "0.2.0-alpha.12 on 2025-11-25": (NEWER, ["--requirements", "2025-11-25"]),
+    "0.2.0-alpha.12 on 2026-07-28": (NEWER, ["--requirements", "2026-07-28"]),
+}
+FIXTURES = re.compile(
+    r"tools-call-.*|.*-sep\d+-.*|json-schema-2020-12|(resources|prompts)-.*|sep-2164-.*|completion-complete"
+    r"|logging-set-level|input-required-result-.*|tasks-.*|http-custom-header-server-validation"
+)
+# Two scenarios look at the door and at what it does not have; of their checks these need the latter.
+CHECKS_OF_FIXTURES = {
+    "sep-2549-prompts-list-caching-hints",
+    "sep-2549-resources-list-caching-hints",
+    "sep-2549-resources-templates-list-caching-hints",
+    "sep-2549-resources-read-caching-hints",
+    "sep-2575-server-rejects-undeclared-capability",
+    "sep-2575-missing-capability-http-400",
+    "sep-2575-http-server-no-independent-requests-on-stream",
+    "sep-2575-server-no-log-without-loglevel",
+}
+# What must be among those that pass, so that a list of nothing is not a success.
+LEAST = {
+    "0.1.16": {"server-initialize", "ping", "tools-list", "dns-rebinding-protection"},
+    "0.2.0-alpha.12 on 2025-11-25": {"server-initialize", "ping", "tools-list", "dns-rebinding-protection"},
+    "0.2.0-alpha.12 on 2026-07-28": {"server-stateless", "tools-list", "caching", "http-header-validation"},
+}
+
+
+async def results(url: str, folder: str, suite: str, asked: list, out: pathlib.Path) -> dict:
+    """Every scenario and its checks."""
+    program = pathlib.Path(folder) / "node_modules" / suite / "dist/index.js"
+    words = [node(folder), program, "server", "--url", url, *asked, "--output-dir", out]
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    said, _ = await process.communicate()
+    found = {}
+    for file in sorted(out.glob("server-*/checks.json")):
+        name = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
+        found[name] = json.loads(file.read_text())
+    assert found, said.decode()[-2000:]
+    return found
+
+
+def faults(checks: list) -> list:
+    """What a scenario found wrong."""
+    wrong = [check for check in checks if check["status"] == "FAILURE" and check["id"] not in CHECKS_OF_FIXTURES]
+    return [f"{check['id']}: {check.get('errorMessage', '')}" for check in wrong]
+
+
+async def run(chatbox: str, folder: str, verdict: Verdict, scratch: pathlib.Path) -> None:
+    house = House(chatbox, scratch)
+    house.says("room", "hello")
+    try:
+        key = house.ask("mailboxes", "mcp-token", "main")
+        async with Front(house.url, key["mcp_token"]) as url:
+            for name, (suite, asked) in RUNS.items():
+                out = scratch / name.replace(" ", "-")
+                found = await results(f"{url}/mcp/main", folder, suite, asked, out)
+                judge(verdict, name, {it: checks for it, checks in found.items() if not FIXTURES.fullmatch(it)})
+    finally:
+        house.end()
+    verdict.check("mcp-conformance nothing panicked", house.faults())
+
+
+def judge(verdict: Verdict, name: str, found: dict) -> None:
+    for scenario, checks in found.items():
+        # A scenario that looked at nothing shows nothing.
+        if any(check["status"] == "SUCCESS" for check in checks) or faults(checks):
+            verdict.check(f"mcp-conformance {name}: {scenario}", " | ".join(faults(checks)))
+    missing = LEAST[name] - found.keys()
+    verdict.check(f"mcp-conformance {name}: every scenario ran", ", ".join(missing))
+
+
+def main() -> int:
+    verdict = Verdict()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(sys.argv[1], sys.argv[2], verdict, pathlib.Path(folder)))
+    return verdict.code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
