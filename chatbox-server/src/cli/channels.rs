@@ -18,7 +18,8 @@ const MOST: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Channels {
-    /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours
+    /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours, `connector
+    /// --url URL` connects an adapter that runs in a process of its own
     Add(Add),
     /// Show every channel
     List,
@@ -40,7 +41,7 @@ pub(super) enum Channels {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
-    /// telegram, http …
+    /// telegram, connector, http …
     platform: String,
     /// The name of an http channel
     name: Option<String>,
@@ -50,6 +51,9 @@ pub(super) struct Add {
     /// The platform's server, where it is not its own
     #[arg(long, value_name = "URL")]
     api_base: Option<String>,
+    /// Where a connector process listens
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,11 +101,10 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
         true => BTreeMap::new(),
         false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
     };
-    let settings = add
-        .api_base
-        .map(|base| ("api_base".to_owned(), base))
-        .into_iter()
-        .collect();
+    let settings = [("api_base", add.api_base), ("url", add.url)];
+    let settings = settings.into_iter();
+    let settings = settings.filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let settings = settings.collect();
     let new = New {
         platform: add.platform,
         name: add.name,
