@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
-use crate::mcp::Streams;
+use crate::mcp::{Lent, Streams};
 use crate::placeholder::is_placeholder;
 use crate::tidings::Tidings;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -57,6 +57,8 @@ pub struct App {
     pub tidings: Tidings,
     /// Agents' answers that stay open.
     pub streams: Streams,
+    /// The tools that connectors lent lately.
+    pub lent: Lent,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -91,6 +93,7 @@ impl App {
             settings,
             tidings,
             streams: Streams::default(),
+            lent: Lent::default(),
             inbound,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::app::{App, CONNECTOR, MAILBOX};
 use crate::http::{AddedView, Problem};
+use crate::mcp::Lender;
 use axum::http::StatusCode;
 use chatbox_connector_api::remote::RemoteFactory;
 use chatbox_connector_api::wire::About;
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The secret that opens a connector's own tools.
+const MCP_TOKEN: &str = "mcp_token";
 /// Where the operator names an address, it may be on this machine or a private network.
 pub(crate) const EGRESS: Egress = Egress::Private;
 
@@ -25,6 +28,9 @@ struct Stored {
     url: String,
     /// What it said of itself when it was added: known while it does not run.
     about: About,
+    /// Where its own tools for agents are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mcp_url: Option<String>,
 }
 
 /// The adapter of a stored connection, where that is a connector process.
@@ -35,6 +41,21 @@ pub(crate) fn factory(row: &Connection) -> Option<Arc<dyn AdapterFactory>> {
 }
 
 impl App {
+    /// The tools that a stored connection's connector brings for agents, if it brings any.
+    pub(crate) fn lender(&self, row: &Connection) -> Result<Option<Lender>, chatbox_core::Error> {
+        let stored: Option<Stored> = serde_json::from_str(&row.settings).ok();
+        let Some(url) = stored.and_then(|stored| stored.mcp_url) else {
+            return Ok(None);
+        };
+        let token = self.chatbox.secrets(row)?.0.remove(MCP_TOKEN);
+        let platform = row.platform.clone();
+        Ok(Some(Lender {
+            platform,
+            url,
+            token,
+        }))
+    }
+
     /// Asks a connector process what it is and who it is, then saves and starts its connection. Its token for posting
     /// messages is made with it and shown once.
     ///
@@ -46,8 +67,9 @@ impl App {
         mut settings: BTreeMap<String, String>,
     ) -> Result<AddedView, Problem> {
         let url = settings.remove("url").unwrap_or_default();
+        let mcp_url = settings.remove("mcp_url");
         known("setting", settings.keys(), &[])?;
-        known("secret", secrets.keys(), &["token"])?;
+        known("secret", secrets.keys(), &["token", MCP_TOKEN])?;
         let secrets = Secrets(secrets);
         let token = secrets
             .require("token")
@@ -57,9 +79,20 @@ impl App {
         let platform = factory.about().manifest.platform.clone();
         let rows = self.chatbox.store().connections().await?;
         self.is_free(&platform, &rows)?;
+        if let Some(url) = mcp_url.clone() {
+            let token = secrets.0.get(MCP_TOKEN).cloned();
+            let platform = platform.clone();
+            let lender = Lender {
+                platform,
+                url,
+                token,
+            };
+            lender.check().await?;
+        }
         let stored = Stored {
             url,
             about: factory.about().clone(),
+            mcp_url,
         };
         let settings = Settings::new(&stored).map_err(chatbox_core::Error::from)?;
         let added = self.chatbox.add(Connect {

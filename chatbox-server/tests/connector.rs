@@ -1,4 +1,5 @@
 //! Adapters in processes of their own: added, lost, found again, and refused.
+#![cfg(feature = "connector")]
 
 mod program;
 mod radio;

@@ -54,6 +54,12 @@ pub(super) struct Add {
     /// Where a connector process listens
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Where a connector has tools of its own for agents
+    #[arg(long, value_name = "URL")]
+    mcp_url: Option<String>,
+    /// A file that holds the token of those tools
+    #[arg(long, value_name = "PATH", requires = "mcp_url")]
+    mcp_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,11 +103,19 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
             fix,
         ));
     }
-    let secrets = match feed {
+    let mut secrets = match feed {
         true => BTreeMap::new(),
         false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
     };
-    let settings = [("api_base", add.api_base), ("url", add.url)];
+    if let Some(path) = &add.mcp_token_file {
+        let token = Secret::new(secret_from_file(path)?);
+        secrets.insert("mcp_token".to_owned(), token);
+    }
+    let settings = [
+        ("api_base", add.api_base),
+        ("url", add.url),
+        ("mcp_url", add.mcp_url),
+    ];
     let settings = settings.into_iter();
     let settings = settings.filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let settings = settings.collect();

@@ -6,6 +6,10 @@
 mod body;
 mod desk;
 mod gate;
+#[cfg(feature = "connector")]
+mod lender;
+#[cfg_attr(not(feature = "connector"), path = "unlent.rs")]
+mod lent;
 mod names;
 mod prose;
 mod recap;
@@ -16,6 +20,9 @@ mod tools;
 mod view;
 
 pub(crate) use gate::{SCOPE, prefix};
+#[cfg(feature = "connector")]
+pub(crate) use lender::Lender;
+pub use lent::Lent;
 pub use streams::Streams;
 
 use crate::app::App;

@@ -1,6 +1,11 @@
 //! The agents' door over real HTTP: with a client of the protocol's makers on both of its wires, and byte by byte.
 
 mod bad;
+#[cfg(feature = "connector")]
+mod connector;
 mod flow;
 mod house;
 mod keys;
+#[cfg(feature = "connector")]
+#[path = "../radio/mod.rs"]
+mod radio;
