@@ -5,4 +5,10 @@ pub use chatbox_core::{event, id, markup, secret};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod kit;
+#[cfg(feature = "remote")]
+pub mod remote;
+#[cfg(any(feature = "remote", feature = "host"))]
+pub mod wire;

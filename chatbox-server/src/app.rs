@@ -4,14 +4,14 @@ use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
-use crate::mcp::Streams;
+use crate::mcp::{Lent, Streams};
 use crate::placeholder::is_placeholder;
 use crate::tidings::Tidings;
 use crate::webhook::Webhooks;
 use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
 use chatbox_core::connector::{Egress, Secrets, Settings};
-use chatbox_core::id::{MailboxId, Platform};
+use chatbox_core::id::{ConnectionId, MailboxId, Platform};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Connection, StoreError};
 use chatbox_core::{Chatbox, Connect};
@@ -26,6 +26,8 @@ use url::Url;
 pub const COOKIE: &str = "chatbox";
 /// The word by which `channels add` makes a connection for a program that posts messages.
 pub const FEED: &str = "http";
+/// The word by which `channels add` connects an adapter that runs in a process of its own.
+pub const CONNECTOR: &str = "connector";
 /// The mailbox every fresh server has.
 pub const MAILBOX: &str = "main";
 /// How long a checked inbound token is believed without asking the store.
@@ -58,6 +60,8 @@ pub struct App {
     pub streams: Streams,
     /// How mailboxes and subscriptions are told.
     pub webhooks: Arc<Webhooks>,
+    /// The tools that connectors lent lately.
+    pub lent: Lent,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -94,6 +98,7 @@ impl App {
             tidings,
             streams: Streams::default(),
             webhooks,
+            lent: Lent::default(),
             inbound,
         }
     }
@@ -152,7 +157,7 @@ impl App {
     /// A name that cannot be a platform's or is taken, or the store.
     pub async fn add_feed(&self, mailbox: &MailboxId, name: &str) -> Result<AddedView, Problem> {
         let name = Platform::new(name);
-        if !name.is_valid() || self.platforms.get(&name).is_some() || name.as_str() == "webchat" {
+        if !name.is_valid() || self.is_taken(&name) {
             let detail = "the name must have 1 to 32 of a-z, 0-9 and -, and be no channel's";
             return Err(Problem::invalid("invalid_name", detail));
         }
@@ -173,15 +178,7 @@ impl App {
             .chatbox
             .connect(Connect::new(Feed { name: name.clone() }, mailbox.clone()))
             .await?;
-        let token = self
-            .auth
-            .issue("inbound", id.as_str(), "inbound", None)
-            .await?;
-        let base = self.base.read().await.clone();
-        let url = format!(
-            "{}/v1/connections/{id}/messages",
-            base.as_str().trim_end_matches('/')
-        );
+        let (token, url) = self.inbound_door(&id).await?;
         Ok(AddedView {
             account: name.to_string(),
             id,
@@ -189,9 +186,28 @@ impl App {
             notes: vec!["the token is shown this once".to_owned()],
             pairing_link: None,
             pairing_code: None,
-            inbound_token: Some(token.expose().to_owned()),
+            inbound_token: Some(token),
             inbound_url: Some(url),
         })
+    }
+
+    /// Whether a platform of this program, or a word of it, has this name.
+    pub(crate) fn is_taken(&self, name: &Platform) -> bool {
+        let words = ["webchat", "agents", FEED, CONNECTOR];
+        self.platforms.get(name).is_some() || words.contains(&name.as_str())
+    }
+
+    /// A fresh token for posting messages to a connection, and where to.
+    pub(crate) async fn inbound_door(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<(String, String), StoreError> {
+        let token = self.auth.issue("inbound", id.as_str(), "inbound", None);
+        let token = token.await?;
+        let base = self.base.read().await.clone();
+        let base = base.as_str().trim_end_matches('/');
+        let url = format!("{base}/v1/connections/{id}/messages");
+        Ok((token.expose().to_owned(), url))
     }
 
     /// Verifies a credential live, then saves it and starts the connection.
@@ -206,10 +222,17 @@ impl App {
         settings: BTreeMap<String, String>,
     ) -> Result<AddedView, Problem> {
         let Some(factory) = self.platforms.get(platform) else {
+            #[cfg(feature = "connector")]
+            if let Some(settings) = self
+                .connector_settings(mailbox, platform, &settings)
+                .await?
+            {
+                return self.add_connector(mailbox, secrets, settings).await;
+            }
             let known = self.platforms.names().join(", ");
             return Err(Problem::invalid(
                 "unknown_channel",
-                format!("there is no channel {platform}; there are: {known}, http"),
+                format!("there is no channel {platform}; there are: {known}, connector, http"),
             ));
         };
         if secrets.values().any(|it| is_placeholder(it.expose())) {
@@ -284,6 +307,14 @@ impl App {
                 continue;
             }
             let (id, platform) = (row.id.clone(), row.platform.clone());
+            #[cfg(feature = "connector")]
+            if let Some(factory) = crate::connector::factory(&row) {
+                let egress = crate::connector::EGRESS;
+                if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
+                    tracing::error!(%id, %platform, %error, "a connector's connection cannot start");
+                }
+                continue;
+            }
             let factory = self.platforms.get(&platform).or_else(|| feed(&row));
             let Some(factory) = factory else {
                 tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");

@@ -6,6 +6,8 @@ pub mod cli;
 pub mod client;
 pub mod compose;
 pub mod config;
+#[cfg(feature = "connector")]
+pub mod connector;
 pub mod doctor;
 pub mod failure;
 pub mod feed;

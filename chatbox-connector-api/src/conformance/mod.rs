@@ -17,12 +17,16 @@
 mod ear;
 mod ledger;
 mod mirror;
+#[cfg(feature = "remote")]
+mod process;
 mod report;
 mod rules;
 mod tap;
 mod vendor;
 mod world;
 
+#[cfg(feature = "remote")]
+pub use process::Process;
 pub use report::{Finding, Level, Outcome, Report};
 pub use vendor::{Did, Fault, File, Pressed, Room, Said, Sent, Shown, Vendor, Who, Wire};
 

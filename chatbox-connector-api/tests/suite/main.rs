@@ -3,9 +3,11 @@
 mod alpha;
 mod beta;
 mod gamma;
+mod hosting;
 mod mutants;
 mod platform;
 mod vendor;
+mod wired;
 
 use alpha::AlphaFactory;
 use beta::BetaFactory;
@@ -14,7 +16,8 @@ use chatbox_connector_api::conformance::{self, Level, Outcome, Report, Vendor};
 use gamma::GammaFactory;
 use platform::Platform;
 use std::sync::Arc;
-use vendor::Small;
+use vendor::{Small, token};
+use wired::Wired;
 
 /// The adapter with all abilities, and at most one fault.
 fn alpha(twist: &'static str) -> Box<dyn Vendor> {
@@ -49,7 +52,7 @@ fn gamma(twist: &'static str) -> Box<dyn Vendor> {
         platform,
         factory,
         rich: false,
-        secret: false,
+        token: None,
     })
 }
 
@@ -59,7 +62,24 @@ fn rich(factory: impl FnOnce(Arc<Platform>) -> Arc<dyn AdapterFactory>) -> Box<d
         factory: factory(platform.clone()),
         platform,
         rich: true,
-        secret: true,
+        token: Some(platform::TOKEN),
+    })
+}
+
+/// The adapter with all abilities, in a process of its own.
+fn wired(asks: bool) -> Box<dyn Vendor> {
+    let platform = Platform::new();
+    let alpha = AlphaFactory {
+        platform: platform.clone(),
+        twist: "",
+        asks,
+    };
+    let factory = Wired::new(Arc::new(alpha), token(platform::TOKEN));
+    Box::new(Small {
+        factory: Arc::new(factory),
+        platform,
+        rich: true,
+        token: Some(wired::TOKEN),
     })
 }
 
@@ -73,7 +93,7 @@ fn beta() -> Box<dyn Vendor> {
         platform,
         factory,
         rich: false,
-        secret: true,
+        token: Some(platform::TOKEN),
     })
 }
 
@@ -166,4 +186,22 @@ async fn what_a_plain_adapter_does_not_claim_is_not_passed() {
     }
     let doubt = report.outcome("cut-after-accept");
     assert_eq!(doubt, Some(&Outcome::Passed), "a key resolves doubt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adapter_in_another_process_shows_what_it_shows_here() {
+    let here = conformance::run(|| alpha("")).await;
+    let there = conformance::run(|| wired(false)).await;
+    there.require(Level::Gold);
+    let passed = |report: &Report| outcomes(report, |it| *it == Outcome::Passed);
+    assert_eq!(passed(&there), passed(&here));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adapter_in_another_process_can_ask_too() {
+    let report = conformance::run(|| wired(true)).await;
+    report.require(Level::Gold);
+    for id in ["cut-after-accept", "server-error", "found-again"] {
+        assert_eq!(report.outcome(id), Some(&Outcome::Passed), "{id}");
+    }
 }

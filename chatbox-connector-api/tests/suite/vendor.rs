@@ -1,6 +1,6 @@
 //! The suite's view of the platform.
 
-use crate::platform::{Platform, TOKEN, What};
+use crate::platform::{Platform, What};
 use async_trait::async_trait;
 use chatbox_connector_api::conformance::{
     Did, Fault, Pressed, Room, Said, Sent, Shown, Vendor, Who, Wire,
@@ -16,8 +16,8 @@ pub(crate) struct Small {
     pub(crate) factory: Arc<dyn AdapterFactory>,
     /// Whether this adapter's half of the platform has changes and reactions of people.
     pub(crate) rich: bool,
-    /// Whether it needs a token.
-    pub(crate) secret: bool,
+    /// The token it needs, if any.
+    pub(crate) token: Option<&'static str>,
 }
 
 pub(crate) fn token(value: &str) -> Secrets {
@@ -74,14 +74,11 @@ impl Vendor for Small {
     }
 
     fn secrets(&self) -> Secrets {
-        match self.secret {
-            true => token(TOKEN),
-            false => Secrets::default(),
-        }
+        self.token.map(token).unwrap_or_default()
     }
 
     fn wrong_secrets(&self) -> Option<Secrets> {
-        self.secret.then(|| token("wrong-token-1c9e"))
+        self.token.map(|_| token("wrong-token-1c9e"))
     }
 
     fn person(&self, who: Who) -> ExternalId {

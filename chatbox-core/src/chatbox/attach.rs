@@ -28,21 +28,25 @@ impl Chatbox {
         factory: &Arc<dyn AdapterFactory>,
         egress: Egress,
     ) -> Result<(), Error> {
-        let refused =
-            |text: String| Error::Adapter(AdapterError::new(ErrorKind::Unauthorized, text));
-        let secrets = match &row.secret {
-            None => Secrets::default(),
-            Some(sealed) => {
-                let plain = self
-                    .seal
-                    .open(SECRETS, row.id.as_str(), sealed)
-                    .map_err(|error| refused(error.to_string()))?;
-                serde_json::from_slice(&plain)
-                    .map_err(|_| refused("the stored secrets are not readable".to_owned()))?
-            }
-        };
+        let secrets = self.secrets(&row)?;
         let settings = Settings::from_json(&row.settings)?;
         self.attach(row, factory, settings, secrets, egress).await
+    }
+
+    /// The secrets a connection was stored with.
+    ///
+    /// # Errors
+    /// Secrets that do not open.
+    pub fn secrets(&self, row: &Connection) -> Result<Secrets, Error> {
+        let refused =
+            |text: String| Error::Adapter(AdapterError::new(ErrorKind::Unauthorized, text));
+        let Some(sealed) = &row.secret else {
+            return Ok(Secrets::default());
+        };
+        let plain = self.seal.open(SECRETS, row.id.as_str(), sealed);
+        let plain = plain.map_err(|error| refused(error.to_string()))?;
+        serde_json::from_slice(&plain)
+            .map_err(|_| refused("the stored secrets are not readable".to_owned()))
     }
 
     /// Asks a running connection's platform who we are, now.

@@ -5,6 +5,7 @@ use crate::connector::ByteStream;
 use crate::event::Event;
 use crate::id::{EventId, ExternalId, Handle, Platform};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -32,15 +33,17 @@ pub trait ChannelAdapter: Debug + Send + Sync + 'static {
 }
 
 /// Who a credential belongs to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Identity {
     /// The platform's stable identifier of the account.
     pub id: ExternalId,
     /// A name for people.
     pub name: String,
     /// Where a person can reach it, if there is a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// What the operator should know, such as which group messages it sees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 

@@ -31,12 +31,18 @@ pub struct TextLimit {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// The oldest message it may be applied to.
+    #[serde(with = "millis", rename = "max_age_ms", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
     /// The largest file, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
     /// The most at once: files of a message, emoji of a reaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_count: Option<usize>,
     /// The shortest time between two, per chat.
+    #[serde(with = "millis", rename = "pace_ms", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pace: Option<Duration>,
 }
 
@@ -49,30 +55,65 @@ pub struct Capabilities {
     /// How much text a message holds.
     pub text: TextLimit,
     /// How much text a file's caption holds; `None` sends text and files apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub caption: Option<TextLimit>,
     /// Answers a particular message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Limits>,
     /// Changes its own message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub edit: Option<Limits>,
     /// Takes its own message back.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delete: Option<Limits>,
     /// Sets its reactions.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub react: Option<Limits>,
     /// Sends files.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media: Option<Limits>,
     /// Receives files.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_in: Option<Limits>,
     /// Answers a button.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Limits>,
     /// Marks what it read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mark_read: Option<Limits>,
     /// Shows that it is writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub typing: Option<Limits>,
     /// Shows a reply while it grows.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<Limits>,
     /// An open stream shows life at least so often; silence for twice as long is a loss. `None` for streams that may
     /// be silent for ever.
+    #[serde(with = "millis", rename = "heartbeat_ms", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Duration>,
+}
+
+/// Times as whole milliseconds, which every language reads.
+mod millis {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+
+    #[expect(clippy::ref_option, reason = "serde hands it over so")]
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        time.map(millis).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let millis = Option::<u64>::deserialize(from)?;
+        Ok(millis.map(Duration::from_millis))
+    }
 }
 
 impl Capabilities {

@@ -1,12 +1,14 @@
 //! What went wrong with a platform, and what to do about it.
 
 use crate::id::Handle;
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 /// Why an adapter could not do what it was asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "to", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The adapter or the platform does not offer this. Do not ask again.
@@ -34,7 +36,8 @@ pub enum ErrorKind {
 }
 
 /// How far a rate limit reaches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// This chat.
     #[default]

@@ -35,22 +35,25 @@ pub trait AdapterFactory: Debug + Send + Sync + 'static {
 }
 
 /// A platform, described for people and programs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// Its name in addresses, settings and metrics.
     pub platform: Platform,
     /// Its name for people.
     pub title: String,
     /// The secrets it needs.
+    #[serde(default)]
     pub secrets: Vec<SecretSpec>,
     /// The settings it takes.
+    #[serde(default)]
     pub settings: Vec<SettingSpec>,
     /// What a person does first, one line a step.
+    #[serde(default)]
     pub guide: Vec<String>,
 }
 
 /// One secret an adapter needs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SecretSpec {
     /// Its key.
     pub name: String,
@@ -61,13 +64,14 @@ pub struct SecretSpec {
 }
 
 /// One setting an adapter takes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SettingSpec {
     /// Its key.
     pub name: String,
     /// What it does.
     pub title: String,
     /// What it is when absent.
+    #[serde(default)]
     pub default: Option<String>,
 }
 

@@ -6,9 +6,10 @@ use crate::markup::Markup;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do on a platform.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Outbound {
     /// The same for every attempt: the key for platforms that recognise repetitions. `None` for what is never stored.
+    #[serde(default)]
     pub id: Option<DeliveryId>,
     /// Where.
     pub chat: Handle,
@@ -103,6 +104,7 @@ pub struct OutMessage {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Receipt {
     /// The new message's name, by which it can be edited, deleted or answered.
+    #[serde(default)]
     pub message: Option<EventId>,
     /// It arrived, but not as asked: what was lost, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

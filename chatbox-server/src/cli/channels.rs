@@ -18,7 +18,8 @@ const MOST: u64 = 64 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Channels {
-    /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours
+    /// Connect a platform: verified before it is saved. `http NAME` makes a door for a program of yours, `connector
+    /// --url URL` connects an adapter that runs in a process of its own
     Add(Add),
     /// Show every channel
     List,
@@ -40,7 +41,7 @@ pub(super) enum Channels {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
-    /// telegram, http …
+    /// telegram, connector, http …
     platform: String,
     /// The name of an http channel
     name: Option<String>,
@@ -50,6 +51,15 @@ pub(super) struct Add {
     /// The platform's server, where it is not its own
     #[arg(long, value_name = "URL")]
     api_base: Option<String>,
+    /// Where a connector process listens
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Where a connector has tools of its own for agents
+    #[arg(long, value_name = "URL")]
+    mcp_url: Option<String>,
+    /// A file that holds the token of those tools
+    #[arg(long, value_name = "PATH", requires = "mcp_url")]
+    mcp_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,15 +103,22 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
             fix,
         ));
     }
-    let secrets = match feed {
+    let mut secrets = match feed {
         true => BTreeMap::new(),
         false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
     };
-    let settings = add
-        .api_base
-        .map(|base| ("api_base".to_owned(), base))
-        .into_iter()
-        .collect();
+    if let Some(path) = &add.mcp_token_file {
+        let token = Secret::new(secret_from_file(path)?);
+        secrets.insert("mcp_token".to_owned(), token);
+    }
+    let settings = [
+        ("api_base", add.api_base),
+        ("url", add.url),
+        ("mcp_url", add.mcp_url),
+    ];
+    let settings = settings.into_iter();
+    let settings = settings.filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let settings = settings.collect();
     let new = New {
         platform: add.platform,
         name: add.name,

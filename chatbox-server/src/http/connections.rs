@@ -6,7 +6,7 @@ use super::body::Json;
 use super::page::Page;
 use super::schema;
 use crate::app::{App, MAILBOX};
-use crate::auth::Caller;
+use crate::auth::{Caller, HOME};
 use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::{ConnectionId, MailboxId, Platform};
@@ -167,6 +167,7 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<AddedView>), Problem> {
     let mailbox = new.mailbox.as_deref().unwrap_or(MAILBOX);
     let mailbox = caller.mailbox(&app, mailbox).await?.id;
+    own_address(&caller, &new)?;
     let added = if new.platform.as_str() == crate::app::FEED {
         let name = new.name.unwrap_or_default();
         app.add_feed(&mailbox, &name).await?
@@ -178,6 +179,21 @@ pub(crate) async fn add(
         .noted(&app, "add_connection", added.id.as_str())
         .await;
     Ok((StatusCode::CREATED, Json(added)))
+}
+
+/// An address may lead to the operator's own network: only the operator's account names one.
+fn own_address(caller: &Caller, new: &NewConnection) -> Result<(), Problem> {
+    let names_one = new.platform.as_str() == crate::app::CONNECTOR
+        || ["api_base", "url", "mcp_url"]
+            .iter()
+            .any(|name| new.settings.contains_key(*name));
+    if !names_one || caller.account.as_str() == HOME {
+        return Ok(());
+    }
+    let detail = "an address of a platform or a connector is the operator's to name";
+    let hint = "leave it away, or ask whoever runs this server";
+    let status = StatusCode::FORBIDDEN;
+    Err(Problem::new(status, "operators_only", detail, hint))
 }
 
 /// Archives a connection.

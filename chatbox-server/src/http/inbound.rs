@@ -192,7 +192,7 @@ pub(crate) async fn receive(
             Err(problem.retry_after(wait.as_secs() + 1))
         }
         Err(Error::NotRunning(_)) => {
-            let hint = "add it again with `chatbox channels add http NAME`";
+            let hint = "add it again with `chatbox channels add`";
             Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "archived",

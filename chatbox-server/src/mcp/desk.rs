@@ -4,8 +4,10 @@ use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
 use super::view::{self, RowView};
 use crate::app::App;
-use chatbox_core::connector::Capabilities;
-use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Platform, Seq};
+use chatbox_core::Link;
+#[cfg(feature = "connector")]
+use chatbox_core::id::ConnectionId;
+use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
 use chatbox_core::{Say, Switched};
 use std::collections::HashSet;
@@ -84,14 +86,28 @@ impl Desk {
         })
     }
 
-    /// The platform of the chat this mailbox looks at, and what can be done there.
-    pub(super) async fn platform(&self) -> Result<Option<(Platform, Capabilities)>, Refusal> {
+    /// The connection of the chat this mailbox looks at, while it runs.
+    pub(super) async fn link(&self) -> Result<Option<Arc<Link>>, Refusal> {
         let Some(chat) = self.focal().await? else {
             return Ok(None);
         };
         let links = self.app.chatbox.links();
-        let link = links.into_iter().find(|link| link.id == chat.connection);
-        Ok(link.map(|link| (link.platform.clone(), link.capabilities.clone())))
+        Ok(links.into_iter().find(|link| link.id == chat.connection))
+    }
+
+    /// The server.
+    #[cfg(feature = "connector")]
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// A connection's row.
+    #[cfg(feature = "connector")]
+    pub(super) async fn connection(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<Option<Connection>, Refusal> {
+        Ok(self.store().connection(id).await?)
     }
 
     /// Whether this mailbox has a connection to a platform.
@@ -100,6 +116,18 @@ impl Desk {
         let fits =
             |row: &Connection| row.mailbox == self.mailbox && row.platform.as_str() == platform;
         Ok(rows.iter().any(fits))
+    }
+
+    /// Whether this mailbox has a connector that lends tools under this platform's name.
+    #[cfg(feature = "connector")]
+    pub(super) async fn lends(&self, platform: &str) -> Result<bool, Refusal> {
+        for row in self.store().connections().await? {
+            let own = row.mailbox == self.mailbox && row.platform.as_str() == platform;
+            if own && self.app.lender(&row)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A chat of this mailbox.

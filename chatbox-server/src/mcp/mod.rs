@@ -7,6 +7,10 @@ mod admin;
 mod body;
 mod desk;
 mod gate;
+#[cfg(feature = "connector")]
+mod lender;
+#[cfg_attr(not(feature = "connector"), path = "unlent.rs")]
+mod lent;
 mod names;
 mod prose;
 mod recap;
@@ -17,6 +21,9 @@ mod tools;
 mod view;
 
 pub(crate) use gate::{SCOPE, prefix};
+#[cfg(feature = "connector")]
+pub(crate) use lender::Lender;
+pub use lent::Lent;
 pub use streams::Streams;
 
 use crate::app::App;

@@ -1,6 +1,7 @@
 //! One request of an agent, as the protocol's library sees it. It carries no state from one request to the next.
 
 use super::desk::Desk;
+use super::lent;
 use super::prose::INSTRUCTIONS;
 use super::refusal::Refusal;
 use super::streams::Place;
@@ -34,6 +35,14 @@ impl Server {
     async fn tools(&self) -> Result<Vec<Tool>, Refusal> {
         let mut tools: Vec<Tool> = tools::ALL.into_iter().map(Entry::tool).collect();
         tools.extend(platform::tools(&self.desk).await?);
+        tools.extend(lent::tools(&self.desk).await?);
+        Ok(tools)
+    }
+
+    /// What changes with the chat that is looked at, as far as it is known without asking anybody.
+    async fn offer(&self) -> Result<Vec<Tool>, Refusal> {
+        let mut tools = platform::tools(&self.desk).await?;
+        tools.extend(lent::known(&self.desk).await?);
         Ok(tools)
     }
 
@@ -61,12 +70,34 @@ impl Server {
         arguments: JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Refusal> {
-        let before = platform::tools(&self.desk).await?;
+        let before = self.offer().await?;
         let outcome = self.run(entry, arguments, context).await;
-        if is_older(context) && before != platform::tools(&self.desk).await? {
+        if is_older(context) && before != self.offer().await? {
             // Nobody listens to a client that went away.
             let _ = context.peer.notify_tool_list_changed().await;
         }
+        outcome
+    }
+}
+
+impl Server {
+    /// Calls a tool that a connector lends, if it is one.
+    async fn borrow(
+        &self,
+        call: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let borrowed = tokio::select! {
+            borrowed = lent::call(&self.desk, call, &context.meta) => borrowed,
+            () = context.ct.cancelled() => Err(tools::ended()),
+        };
+        let (told, outcome) = match borrowed {
+            Ok(None) => return Err(unknown()),
+            Ok(Some(outcome)) => ("done", outcome.map(Into::into)),
+            Err(refusal) => (refusal.code, Ok(CallToolResult::from(refusal).into())),
+        };
+        // Named by a connector, tools would make counters without end.
+        counter!("chatbox_mcp_calls_total", "tool" => "connector", "outcome" => told).increment(1);
         outcome
     }
 }
@@ -107,7 +138,7 @@ impl ServerHandler for Server {
         };
         let entry = match entry {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Err(unknown()),
+            Ok(None) => return self.borrow(call, context).await,
             Err(refusal) => return Ok(CallToolResult::from(refusal).into()),
         };
         let arguments = call.arguments.unwrap_or_default();
@@ -182,11 +213,11 @@ impl ServerHandler for Server {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let bell = self.desk.bell();
-        let mut before = platform::tools(&self.desk).await.map_err(unanswered)?;
+        let mut before = self.offer().await.map_err(unanswered)?;
         loop {
             let mut rung = std::pin::pin!(bell.notified());
             rung.as_mut().enable();
-            let now = platform::tools(&self.desk).await.map_err(unanswered)?;
+            let now = self.offer().await.map_err(unanswered)?;
             if now != before && context.sink().notify_tool_list_changed().await.is_err() {
                 return Ok(());
             }

@@ -20,7 +20,7 @@ fn is_conformance(program: &TestProgram) -> bool {
 }
 
 fn is_example(program: &TestProgram) -> bool {
-    program.package == "chatbox-examples" && program.integration
+    program.package == "chatbox-examples" && program.integration && !is_conformance(program)
 }
 
 /// Everything that has no part of its own.

@@ -46,7 +46,6 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
         "chatbox-connector-api",
         &[
             "sqlx",
-            "axum",
             "teloxide-core",
             "genai",
             "chatbox-store",
@@ -56,6 +55,9 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("chatbox-server", &["sqlx", "teloxide-core", "genai"]),
     ("chatbox-fakes", &["chatbox-"]),
 ];
+
+/// What a crate may list only for those who ask for it.
+const OPTIONAL: [(&str, &str); 1] = [("chatbox-connector-api", "axum")];
 
 /// Crates that decide by capability: only one file of theirs may say a platform's name.
 const DECIDES_BY_CAPABILITY: [&str; 4] = [
@@ -112,6 +114,15 @@ fn forbidden(root: &Path) -> Result<Vec<String>> {
             if never.iter().any(is) {
                 faults.push(format!("{package} depends on {name}"));
             }
+        }
+    }
+    for (package, optional) in OPTIONAL {
+        let manifest = fs::read_to_string(root.join(package).join("Cargo.toml"))?;
+        let asked_for = manifest
+            .lines()
+            .any(|line| line.starts_with(optional) && line.contains("optional = true"));
+        if !asked_for {
+            faults.push(format!("{package} has {optional} for everybody"));
         }
     }
     Ok(faults)

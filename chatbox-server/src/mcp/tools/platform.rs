@@ -4,7 +4,8 @@
 use super::{Entry, act, entry, say};
 use crate::mcp::desk::Desk;
 use crate::mcp::refusal::Refusal;
-use chatbox_core::connector::Capabilities;
+use chatbox_core::connector::{Capabilities, LinkState};
+use chatbox_core::id::Platform;
 use rmcp::model::Tool;
 
 /// A tool under its platform's name.
@@ -39,18 +40,28 @@ const OWN: [Own; 4] = [
     },
 ];
 
-/// The tools of the platform that is looked at; none where no chat is.
+/// The tools of the platform that is looked at; none where no chat is, or where the platform cannot be reached. What is
+/// sent by the general ones waits for it.
 pub(in crate::mcp) async fn tools(desk: &Desk) -> Result<Vec<Tool>, Refusal> {
-    let Some((platform, can)) = desk.platform().await? else {
+    let Some(link) = desk.link().await? else {
         return Ok(Vec::new());
     };
-    let offered = OWN.iter().filter(|own| (own.offers)(&can));
+    if matches!(link.health().state, LinkState::Down { .. }) {
+        return Ok(Vec::new());
+    }
+    let offered = OWN.iter().filter(|own| (own.offers)(&link.capabilities));
     let tools = offered.map(|own| {
         let mut tool = own.entry.tool();
-        tool.name = format!("{platform}{}", own.verb).into();
+        tool.name = format!("{}{}", link.platform, own.verb).into();
         tool
     });
     Ok(tools.collect())
+}
+
+/// Whether a platform's own tool has this name.
+pub(in crate::mcp) fn is_own(platform: &Platform, name: &str) -> bool {
+    let verb = name.strip_prefix(platform.as_str());
+    verb.is_some_and(|verb| OWN.iter().any(|own| own.verb == verb))
 }
 
 /// The tool that a name with a platform in it means; `None` where this mailbox has nothing of that name.
@@ -59,15 +70,20 @@ pub(in crate::mcp) async fn named(desk: &Desk, name: &str) -> Result<Option<Entr
     let Some((platform, own)) = OWN.iter().find_map(split) else {
         return Ok(None);
     };
-    match desk.platform().await? {
-        Some((here, can)) if here.as_str() == platform => {
-            Ok((own.offers)(&can).then_some(own.entry))
+    match desk.link().await? {
+        Some(here) if here.platform.as_str() == platform => {
+            Ok((own.offers)(&here.capabilities).then_some(own.entry))
         }
-        _ if desk.is_on(platform).await? => Err(Refusal::new(
-            "chat_not_focal",
-            format!("you do not look at a chat on {platform}; nothing was done"),
-            format!("Call switch_chat with a chat on {platform}, then call this again."),
-        )),
+        _ if desk.is_on(platform).await? => Err(elsewhere(platform)),
         _ => Ok(None),
     }
+}
+
+/// For a tool of a platform that is not looked at.
+pub(in crate::mcp) fn elsewhere(platform: &str) -> Refusal {
+    Refusal::new(
+        "chat_not_focal",
+        format!("you do not look at a chat on {platform}; nothing was done"),
+        format!("Call switch_chat with a chat on {platform}, then call this again."),
+    )
 }
