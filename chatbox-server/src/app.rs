@@ -2,6 +2,7 @@
 
 use crate::auth::Auth;
 use crate::compose::Platforms;
+use crate::database::Database;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
 use crate::mcp::Streams;
@@ -55,6 +56,8 @@ pub struct App {
     pub tidings: Tidings,
     /// Agents' answers that stay open.
     pub streams: Streams,
+    /// Where the log is.
+    pub database: Database,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -74,6 +77,7 @@ impl App {
         is_loopback: bool,
         settings: BTreeMap<String, toml::Table>,
         tidings: Tidings,
+        database: Database,
     ) -> Self {
         let (base, started) = (RwLock::new(base), Instant::now());
         let inbound = Mutex::default();
@@ -89,6 +93,7 @@ impl App {
             settings,
             tidings,
             streams: Streams::default(),
+            database,
             inbound,
         }
     }

@@ -36,6 +36,8 @@ pub enum Exit {
     Rights = 7,
     /// 8: it was done before, and is done once.
     Before = 8,
+    /// 9: what was kept is damaged.
+    Damaged = 9,
 }
 
 impl Failure {
@@ -83,6 +85,8 @@ impl From<chatbox_core::store::StoreError> for Failure {
             StoreError::Refused { code, what, fix } => {
                 let exit = match code {
                     "already_running" | "schema_too_new" => Exit::Taken,
+                    "io_error" => Exit::Io,
+                    "damaged" => Exit::Damaged,
                     _ => Exit::Usage,
                 };
                 Self::new(code, what, fix).exit(exit)

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod compose;
 pub mod config;
+pub mod database;
 pub mod doctor;
 pub mod failure;
 pub mod feed;

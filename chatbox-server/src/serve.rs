@@ -4,6 +4,7 @@ use crate::app::{App, MAILBOX};
 use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::config::Config;
+use crate::database::Database;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
@@ -22,7 +23,6 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
@@ -160,7 +160,11 @@ pub async fn open(
 ) -> Result<Opened, Failure> {
     let metrics = run.then(recorder).flatten();
     let tidings = Tidings::default();
-    let store = open_store(start).await?;
+    let database = Database::of(start)?;
+    let store = match &start.store {
+        Some(store) => store.clone(),
+        None => database.open().await?,
+    };
     let store: Arc<dyn Store> = Arc::new(Telling::new(store, tidings.clone()));
     let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
@@ -187,6 +191,7 @@ pub async fn open(
         is_loopback,
         start.config.channels.clone(),
         tidings,
+        database,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
     if run {
@@ -262,42 +267,6 @@ fn recorder() -> Option<PrometheusHandle> {
     chatbox_core::meters::describe();
     metrics::gauge!("chatbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(handle)
-}
-
-async fn open_store(start: &Start) -> Result<Arc<dyn Store>, Failure> {
-    if let Some(store) = &start.store {
-        return Ok(store.clone());
-    }
-    let url = start
-        .database
-        .clone()
-        .or_else(|| start.config.database_url.clone());
-    match url.as_deref() {
-        None => open_sqlite(start.data.database()).await,
-        Some(url) => match url.split_once(':') {
-            #[cfg(feature = "postgres")]
-            Some(("postgres" | "postgresql", _)) => {
-                Ok(Arc::new(chatbox_store::PostgresStore::open(url).await?))
-            }
-            Some(("sqlite", path)) => {
-                open_sqlite(PathBuf::from(path.trim_start_matches("//"))).await
-            }
-            _ => {
-                let what = "the database address is of no kind this program knows".to_owned();
-                Err(Failure::new(
-                    "unknown_database",
-                    what,
-                    "write sqlite:PATH or postgres://USER@HOST/NAME",
-                ))
-            }
-        },
-    }
-}
-
-async fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(
-        chatbox_store::SqliteStore::open(&path, chatbox_store::SqliteOptions::default()).await?,
-    ))
 }
 
 fn operator_token(data: &DataDir) -> Result<Secret, Failure> {

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and how answers are shown.
 
+mod backup;
 mod channels;
 mod deliveries;
 mod mailboxes;
@@ -88,6 +89,15 @@ enum Command {
     },
     /// Look for problems, and how to mend them
     Doctor,
+    /// Save everything into one new file, while the server runs
+    Backup {
+        /// The file to be made
+        path: PathBuf,
+    },
+    /// Bring a backup back; what is there is kept aside
+    Restore(backup::Restore),
+    /// Bring the database to this program's schema, without starting
+    Migrate,
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -194,6 +204,12 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::serve(context.start).await,
         Command::Config(ConfigCommand::Check) => config_check(&context),
+        Command::Restore(command) => backup::restore(&context.start, command, context.json).await,
+        Command::Migrate => backup::migrate(&context.start, context.json).await,
+        Command::Backup { path } => {
+            let client = Client::find(&context.start).await?;
+            backup::backup(client, &context.start, &path, context.json).await
+        }
         command => {
             let client = Client::find(&context.start).await?;
             let outcome = with_server(&client, command, context.json).await;
@@ -214,7 +230,11 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Bootstrap(command) => tokens::bootstrap(client, command, json).await,
         Command::Tokens(command) => tokens::run(client, command, json).await,
         Command::Doctor => doctor(client, json).await,
-        Command::Serve | Command::Config(_) => Ok(()),
+        Command::Serve
+        | Command::Config(_)
+        | Command::Backup { .. }
+        | Command::Restore(_)
+        | Command::Migrate => Ok(()),
     }
 }
 

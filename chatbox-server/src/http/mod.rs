@@ -1,6 +1,7 @@
 //! Every door of the server, on one listener, behind one guard.
 
 mod ask;
+mod backup;
 mod body;
 mod chats;
 mod connections;
@@ -65,6 +66,7 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/operator/backup", post(backup::make))
         .merge(api)
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))

@@ -11,6 +11,7 @@ mod trace;
 mod wire;
 mod writer;
 
+use crate::restored::Doubtful;
 use async_trait::async_trait;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
@@ -21,6 +22,8 @@ use chatbox_core::store::{
 };
 use sqlx::PgPool;
 use writer::Writer;
+
+pub use open::VERSION;
 
 /// A store on PostgreSQL 15 or newer, in the database's schema `chatbox`.
 ///
@@ -44,6 +47,17 @@ impl PostgresStore {
             pool: open::pool(options.clone()),
             writer: Writer::start(options),
         })
+    }
+
+    /// Gives up what a database was about to do when it was dumped: to be asked for once, after loading a dump and
+    /// before anybody opens it, since it may have been done in between.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn settle_restored(url: &str) -> Result<Doubtful, StoreError> {
+        let options = open::options(url)?;
+        open::prepare(&options).await?;
+        open::settle(&options).await
     }
 }
 
