@@ -11,7 +11,9 @@ use chatbox_core::push::{self, HandOut, Handed};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Overview, Store, StoreError};
 use chatbox_core::template::{ChatLine, Moment, Templates, Written, preview};
+use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +27,7 @@ const REST: Duration = Duration::from_secs(10);
 const FIX: &str = "correct the [webhook] table";
 
 /// The `[webhook]` table: every message of the mailbox is posted there.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// Where to.
@@ -42,6 +44,7 @@ pub struct WebhookSettings {
     pub allow_private: bool,
     /// What is posted, by template.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", default)]
     pub templates: Written,
 }
 

@@ -106,7 +106,12 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Check the configuration file without starting
-    Check,
+    Check {
+        /// The file, where it is not the usual one
+        path: Option<PathBuf>,
+    },
+    /// Print what the file may hold, as a JSON schema for editors
+    Schema,
 }
 
 /// What every command is given.
@@ -188,8 +193,22 @@ fn secret_in(arguments: &[OsString]) -> Option<Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<(), Failure> {
-    let Cli { global, command } = cli;
+    let Cli {
+        mut global,
+        command,
+    } = cli;
     let command = command.unwrap_or(Command::Serve);
+    match &command {
+        Command::Config(ConfigCommand::Schema) => {
+            let schema = crate::config::schema();
+            let schema = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+            return show::print(&format!("{schema}\n"));
+        }
+        Command::Config(ConfigCommand::Check { path: Some(path) }) => {
+            global.config = Some(path.clone());
+        }
+        _ => {}
+    }
     let context = context(&global)?;
     let level = global
         .log_level
@@ -203,7 +222,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     init_log(log_level(level.unwrap_or(usual))?);
     match command {
         Command::Serve => serve::serve(context.start).await,
-        Command::Config(ConfigCommand::Check) => config_check(&context),
+        Command::Config(ConfigCommand::Check { .. }) => config_check(&context),
         Command::Restore(command) => backup::restore(&context.start, command, context.json).await,
         Command::Migrate => backup::migrate(&context.start, context.json).await,
         Command::Backup { path } => {
