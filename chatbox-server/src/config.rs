@@ -3,8 +3,8 @@
 mod mistake;
 mod schema;
 
-pub use schema::schema;
 pub(crate) use schema::duration;
+pub use schema::schema;
 
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};

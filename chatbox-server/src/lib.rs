@@ -10,6 +10,7 @@ pub mod database;
 pub mod doctor;
 pub mod failure;
 pub mod feed;
+mod gauges;
 pub mod http;
 pub mod mcp;
 pub mod media;

@@ -264,7 +264,7 @@ fn recorder() -> Option<PrometheusHandle> {
     ];
     let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
     let handle = builder.install_recorder().ok()?;
-    chatbox_core::meters::describe();
+    crate::gauges::describe();
     metrics::gauge!("chatbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(handle)
 }

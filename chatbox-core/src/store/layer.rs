@@ -1,7 +1,7 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -142,7 +142,7 @@ impl<L: Layer> Store for L {
         self.beneath().state(connection, key).await
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.beneath().outbox_depth().await
     }
 

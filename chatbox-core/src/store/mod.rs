@@ -13,9 +13,9 @@ mod words;
 pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use row::{
-    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
-    Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing, StateBox, Token,
-    TraceStep,
+    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, Door, LogRow,
+    Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
+    StateBox, Token, TraceStep,
 };
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,
@@ -145,7 +145,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> Result<Option<(Revision, StateBox)>, StoreError>;
 
     /// Rows not settled, by any connection.
-    async fn outbox_depth(&self) -> Result<u64, StoreError>;
+    async fn outbox_depth(&self) -> Result<Depth, StoreError>;
 
     /// Messages of a mailbox that hold every word, newest first.
     async fn search(

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::config::{Config, log_level};
 use crate::doctor::{Finding, Report, Severity};
 use crate::failure::{Exit, Failure};
-use crate::paths::{DataDir, usual_config};
+use crate::paths::{DataDir, usual_config, variable};
 use crate::serve::{self, Start};
 use axum::http::Method;
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +62,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
+    #[command(visible_alias = "api")]
     Serve,
     /// Print a fresh link to log in with, for ten minutes
     LoginLink,
@@ -267,7 +268,10 @@ fn context(global: &Global) -> Result<Context, Failure> {
     let start = Start {
         data: DataDir::locate(global.data_dir.clone())?,
         config,
-        listen: global.listen.clone(),
+        listen: match &global.listen {
+            Some(address) => Some(address.clone()),
+            None => parts_of_address()?,
+        },
         database: global.db_url.clone(),
         store: None,
     };
@@ -275,6 +279,25 @@ fn context(global: &Global) -> Result<Context, Failure> {
         start,
         json: global.json,
         config_path,
+    })
+}
+
+/// The address in two variables, where that is how it is given.
+fn parts_of_address() -> Result<Option<String>, Failure> {
+    let part = |name| {
+        let text = variable(name)?.map(|part| part.to_string_lossy().into_owned());
+        Ok::<_, Failure>(text)
+    };
+    let (host, port) = (part("CHATBOX_API_HOST")?, part("CHATBOX_API_PORT")?);
+    Ok(address_of(host.as_deref(), port.as_deref()))
+}
+
+fn address_of(host: Option<&str>, port: Option<&str>) -> Option<String> {
+    host.or(port)?;
+    let (host, port) = (host.unwrap_or("127.0.0.1"), port.unwrap_or("7700"));
+    Some(match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
     })
 }
 
@@ -332,4 +355,23 @@ async fn doctor(client: &Client, json: bool) -> Result<(), Failure> {
         report.ok = false;
     }
     show::report(&report, json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_come_in_two_parts() {
+        let table = [
+            (None, None, None),
+            (Some("127.0.0.1"), Some("8000"), Some("127.0.0.1:8000")),
+            (None, Some("8000"), Some("127.0.0.1:8000")),
+            (Some("::1"), None, Some("[::1]:7700")),
+            (Some("[::1]"), Some("0"), Some("[::1]:0")),
+        ];
+        for (host, port, expected) in table {
+            assert_eq!(address_of(host, port).as_deref(), expected);
+        }
+    }
 }

@@ -63,7 +63,8 @@ fn find(text: &str, path: &[String], spot: Spot) -> Option<Range<usize>> {
     let mut table = &root;
     let mut found = None;
     for (depth, name) in path.iter().enumerate() {
-        let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name.as_str()) else {
+        let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())
+        else {
             break;
         };
         let last = depth + 1 == path.len();
@@ -111,7 +112,11 @@ fn unfit(error: &Error, text: &str) -> Failure {
         let what = format!("`{missing}` is missing from this table");
         Failure::new("missing_key", what, format!("add `{missing} = …`"))
     } else if message.starts_with("relative URL without a base") {
-        Failure::new("invalid_origin", "this is not the address of a web site", super::ORIGIN)
+        Failure::new(
+            "invalid_origin",
+            "this is not the address of a web site",
+            super::ORIGIN,
+        )
     } else if message.starts_with("invalid type") {
         Failure::new("wrong_type", plainly(message), type_fix(message))
     } else {
@@ -141,7 +146,9 @@ fn type_fix(message: &str) -> &'static str {
         "a string" => "write it in quotes",
         "a boolean" => "write true or false, without quotes",
         "u32" | "u64" | "usize" => "write a number, without quotes",
-        it if it.starts_with("struct ") || it == "a map" => "write a table: [name], and its keys below",
+        it if it.starts_with("struct ") || it == "a map" => {
+            "write a table: [name], and its keys below"
+        }
         it if it.contains("path") => "write it in quotes",
         it if it.starts_with("a time") => "write it in quotes with its unit, such as \"120s\"",
         _ => "correct it; `chatbox config schema` says what each key takes",
@@ -157,7 +164,10 @@ fn placed_by(failure: Failure, error: &Error, text: &str) -> Failure {
 
 fn placed(mut failure: Failure, text: &str, span: Range<usize>) -> Failure {
     let place = place(text, span);
-    failure.what = format!("line {}, column {}: {}", place.line, place.column, failure.what);
+    failure.what = format!(
+        "line {}, column {}: {}",
+        place.line, place.column, failure.what
+    );
     failure.place = Some(place);
     failure
 }
@@ -250,7 +260,9 @@ mod tests {
     /// The line and the marks below it.
     fn shown(text: &str) -> (usize, String, String) {
         let failure = failure(text);
-        let place = failure.place.unwrap_or_else(|| panic!("{} has no place", failure.what));
+        let place = failure
+            .place
+            .unwrap_or_else(|| panic!("{} has no place", failure.what));
         let marks = " ".repeat(place.caret) + &"^".repeat(place.width);
         (place.line, place.text, marks)
     }
@@ -258,18 +270,63 @@ mod tests {
     #[test]
     fn every_mistake_is_shown_on_its_line() {
         let cases = [
-            ("# a\nlog_levl = \"info\"\n", 2, "log_levl = \"info\"", "^^^^^^^^"),
+            (
+                "# a\nlog_levl = \"info\"\n",
+                2,
+                "log_levl = \"info\"",
+                "^^^^^^^^",
+            ),
             ("listen = 8080\n", 1, "listen = 8080", "         ^^^^"),
             ("listen = \n", 1, "listen = ", "        ^"),
             ("a = 1\na = 2\n", 2, "a = 2", "^"),
-            ("\n\nlisten = \"0.0.0.0:1\"\n", 3, "listen = \"0.0.0.0:1\"", "         ^^^^^^^^^^^"),
-            ("log_level = \"loud\"", 1, "log_level = \"loud\"", "            ^^^^^^"),
-            ("[backend]\ntimeout = \"0s\"\n", 2, "timeout = \"0s\"", "          ^^^^"),
-            ("[backend]\nkind = \"ech\"\r\n", 2, "kind = \"ech\"", "       ^^^^^"),
-            ("[backend]\nkind = \"echo\"\n[webhook]\nurl = \"https://a.test/\"\n", 3, "[webhook]", " ^^^^^^^"),
-            ("[webhook]\nurl = \"nonsense\"\n", 2, "url = \"nonsense\"", "      ^^^^^^^^^^"),
-            ("[channels.pigeon]\n", 1, "[channels.pigeon]", "          ^^^^^^"),
-            ("public_url = \"x\"", 1, "public_url = \"x\"", "             ^^^"),
+            (
+                "\n\nlisten = \"0.0.0.0:1\"\n",
+                3,
+                "listen = \"0.0.0.0:1\"",
+                "         ^^^^^^^^^^^",
+            ),
+            (
+                "log_level = \"loud\"",
+                1,
+                "log_level = \"loud\"",
+                "            ^^^^^^",
+            ),
+            (
+                "[backend]\ntimeout = \"0s\"\n",
+                2,
+                "timeout = \"0s\"",
+                "          ^^^^",
+            ),
+            (
+                "[backend]\nkind = \"ech\"\r\n",
+                2,
+                "kind = \"ech\"",
+                "       ^^^^^",
+            ),
+            (
+                "[backend]\nkind = \"echo\"\n[webhook]\nurl = \"https://a.test/\"\n",
+                3,
+                "[webhook]",
+                " ^^^^^^^",
+            ),
+            (
+                "[webhook]\nurl = \"nonsense\"\n",
+                2,
+                "url = \"nonsense\"",
+                "      ^^^^^^^^^^",
+            ),
+            (
+                "[channels.pigeon]\n",
+                1,
+                "[channels.pigeon]",
+                "          ^^^^^^",
+            ),
+            (
+                "public_url = \"x\"",
+                1,
+                "public_url = \"x\"",
+                "             ^^^",
+            ),
         ];
         for (text, line, there, marks) in cases {
             let expected = (line, there.to_owned(), marks.to_owned());
@@ -283,10 +340,26 @@ mod tests {
             ("listen = 8080", "wrong_type", "in quotes"),
             ("behind_proxy = \"yes\"", "wrong_type", "true or false"),
             ("backend = \"echo\"", "wrong_type", "a table"),
-            ("[limits]\nconnections = \"many\"", "wrong_type", "without quotes"),
-            ("[limits]\nheader_timeout = \"10\"", "invalid_value", "config schema"),
-            ("[backend]\nkind = \"ech\"", "invalid_value", "did you mean `echo`?"),
-            ("[backend]\nlisten = \"127.0.0.1:1\"", "unknown_key", "before the first table"),
+            (
+                "[limits]\nconnections = \"many\"",
+                "wrong_type",
+                "without quotes",
+            ),
+            (
+                "[limits]\nheader_timeout = \"10\"",
+                "invalid_value",
+                "config schema",
+            ),
+            (
+                "[backend]\nkind = \"ech\"",
+                "invalid_value",
+                "did you mean `echo`?",
+            ),
+            (
+                "[backend]\nlisten = \"127.0.0.1:1\"",
+                "unknown_key",
+                "before the first table",
+            ),
             ("model = \"m\"", "unknown_key", "[backend]"),
             ("[webhook]\n", "missing_key", "add `url = …`"),
             ("xyzzy = 1", "unknown_key", "use one of"),
@@ -323,7 +396,12 @@ mod tests {
 
     #[test]
     fn letters_of_any_width_do_not_break_it() {
-        for text in ["läuft = \"ü\u{1f600}\"", "listen = \"\u{1f600}\"", "[ü", "\u{feff}x"] {
+        for text in [
+            "läuft = \"ü\u{1f600}\"",
+            "listen = \"\u{1f600}\"",
+            "[ü",
+            "\u{feff}x",
+        ] {
             let _ = failure(text);
         }
     }

@@ -69,9 +69,13 @@ pub(super) fn home_of(key: &str) -> Option<String> {
     let schema = schema();
     let root = schema.get("properties")?.as_object()?;
     if root.contains_key(key) {
-        return Some(format!("`{key}` belongs at the top of the file, before the first table"));
+        return Some(format!(
+            "`{key}` belongs at the top of the file, before the first table"
+        ));
     }
-    let tables = root.iter().filter(|(_, table)| keys(table).any(|it| it == key));
+    let tables = root
+        .iter()
+        .filter(|(_, table)| keys(table).any(|it| it == key));
     let tables: Vec<String> = tables.map(|(name, _)| format!("[{name}]")).collect();
     (!tables.is_empty()).then(|| format!("`{key}` belongs in {}", tables.join(" or ")))
 }
@@ -101,7 +105,10 @@ mod tests {
         }
         let copy = std::fs::read_to_string(path).unwrap_or_default();
         let how = "write it anew: UPDATE=1 cargo test -p chatbox-server the_copy_of_the_schema";
-        assert!(copy == text(), "docs/config.schema.json is of another day; {how}");
+        assert!(
+            copy == text(),
+            "docs/config.schema.json is of another day; {how}"
+        );
     }
 
     #[cfg(feature = "telegram")]

@@ -108,7 +108,11 @@ impl ServerHandler for Server {
         };
         let entry = match entry {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Err(unknown()),
+            Ok(None) => {
+                // Whatever an agent thinks up is no label.
+                called("unknown", "unknown_tool");
+                return Err(unknown());
+            }
             Err(refusal) => return Ok(CallToolResult::from(refusal).into()),
         };
         let arguments = call.arguments.unwrap_or_default();
@@ -119,7 +123,7 @@ impl ServerHandler for Server {
         let told = outcome
             .as_ref()
             .map_or_else(|refusal| refusal.code, |_| "done");
-        counter!("chatbox_mcp_calls_total", "tool" => entry.name, "outcome" => told).increment(1);
+        called(entry.name, told);
         Ok(outcome.unwrap_or_else(CallToolResult::from).into())
     }
 
@@ -164,6 +168,10 @@ impl ServerHandler for Server {
             }
         }
     }
+}
+
+fn called(tool: &'static str, outcome: &'static str) {
+    counter!("chatbox_mcp_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
 }
 
 fn unknown() -> ErrorData {

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -228,7 +228,7 @@ impl Store for SqliteStore {
         self.reader.state(connection, key).await
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.reader.outbox_depth().await
     }
 

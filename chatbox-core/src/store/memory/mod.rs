@@ -15,7 +15,7 @@ mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -227,8 +227,8 @@ impl Store for MemoryStore {
         Ok(self.world().states.get(&place).cloned())
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
-        Ok(self.world().unsettled().count() as u64)
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
+        Ok(self.world().depth())
     }
 
     async fn search(

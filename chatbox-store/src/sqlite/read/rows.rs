@@ -10,7 +10,7 @@ use chatbox_core::id::{
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, Overview, PendingMedia,
+    Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox, Overview, PendingMedia,
     Position, Sent, StateBox, StoreError, Token, TurnRow,
 };
 use serde::de::DeserializeOwned;
@@ -82,6 +82,15 @@ impl FromRow for Focus {
             chat: maybe(row, "focal")?.map(ChatId),
             revision: number(row, "focus_rev")?,
             recap: maybe(row, "recap_to")?.map(Seq).map(recap).transpose()?,
+        })
+    }
+}
+
+impl FromRow for Depth {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            sends: number(row, "sends")?.unsigned_abs(),
+            hand_outs: number(row, "hand_outs")?.unsigned_abs(),
         })
     }
 }
