@@ -76,7 +76,10 @@ fn bad_configuration_files_are_refused_with_their_place_and_the_way_out() {
         );
         // What can be read as text is shown where it went wrong.
         let whole = ["permissions_too_open", "too_large"];
-        let inside = !case.code.as_deref().is_some_and(|code| whole.contains(&code));
+        let inside = !case
+            .code
+            .as_deref()
+            .is_some_and(|code| whole.contains(&code));
         if case.exit == 2 && case.text.is_some() && inside {
             let said = program::run(&mut command).stdout;
             let said: Value = serde_json::from_slice(&said).unwrap_or_default();
@@ -104,7 +107,10 @@ fn people_are_shown_the_line_itself_and_no_secret_in_it() {
     assert!(said.ends_with(excerpt), "{said}");
     assert!(said.contains("did you mean `log_level`?"), "{said}");
     let said = shown("[channels.telegram]\n\ttoken = \"7000001:hunter2\"\n");
-    assert!(said.contains("  2 |  token = …\n") && !said.contains("hunter2"), "{said}");
+    assert!(
+        said.contains("  2 |  token = …\n") && !said.contains("hunter2"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -113,7 +119,10 @@ fn the_schema_of_the_configuration_is_printed() {
     let mut command = Program::new(folder.path()).command();
     let done = program::run(command.args(["config", "schema"]));
     let schema: Value = serde_json::from_slice(&done.stdout).expect("JSON");
-    assert_eq!(schema["properties"]["log_level"]["type"][0], "string", "{schema}");
+    assert_eq!(
+        schema["properties"]["log_level"]["type"][0], "string",
+        "{schema}"
+    );
     assert_eq!(schema["additionalProperties"], false);
 }
 
