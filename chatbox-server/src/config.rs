@@ -45,9 +45,39 @@ pub struct Config {
     pub backend: BackendSettings,
     /// Where every message is posted, for an agent that lives elsewhere.
     pub webhook: Option<WebhookSettings>,
+    /// Where traces go; nowhere unless set. Only in a build with the feature `otel`.
+    pub telemetry: Option<Telemetry>,
     /// Settings of each channel, by its name.
     #[schemars(schema_with = "schema::channels")]
     pub channels: BTreeMap<String, toml::Table>,
+}
+
+/// The `[telemetry]` table.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`.
+    #[schemars(with = "String", extend("format" = "uri"))]
+    pub otlp_endpoint: Url,
+}
+
+impl Telemetry {
+    fn check(&self) -> Result<(), Failure> {
+        if !cfg!(feature = "otel") {
+            let what = "this program was built without traces";
+            let fix = "build it with `--features otel`, or take [telemetry] out";
+            return Err(Failure::new("feature_missing", what, fix));
+        }
+        let url = &self.otlp_endpoint;
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        if matches!(url.scheme(), "http" | "https") && url.host().is_some() && bare {
+            return Ok(());
+        }
+        let what = "this is not the address of a collector";
+        let fix =
+            "write it as http://127.0.0.1:4318; a credential goes into OTEL_EXPORTER_OTLP_HEADERS";
+        Err(Failure::new("invalid_endpoint", what, fix))
+    }
 }
 
 impl Config {
@@ -115,6 +145,11 @@ impl Config {
                 let failure = Failure::new("two_answers", what, fix);
                 return Err(Mistake::key(&["webhook"])(failure));
             }
+        }
+        if let Some(telemetry) = &self.telemetry {
+            telemetry
+                .check()
+                .map_err(at(&["telemetry", "otlp_endpoint"]))?;
         }
         self.channels.iter().try_for_each(|(name, table)| {
             no_secrets(name, table)?;

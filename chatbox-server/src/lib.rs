@@ -17,6 +17,8 @@ pub mod media;
 pub mod paths;
 mod placeholder;
 pub mod serve;
+#[cfg(feature = "otel")]
+mod telemetry;
 pub mod tidings;
 mod vault;
 pub mod webhook;

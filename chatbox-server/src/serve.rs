@@ -73,6 +73,8 @@ pub struct Opened {
     pub new: bool,
     /// Tells open pages that the server goes away and will be back.
     pub farewell: BoxFuture<'static, ()>,
+    /// What is to be done after everything else.
+    pub last: BoxFuture<'static, ()>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -131,6 +133,7 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
         );
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), opened.last).await;
     Ok(())
 }
 
@@ -165,6 +168,11 @@ pub async fn open(
         Some(store) => store.clone(),
         None => database.open().await?,
     };
+    #[cfg(feature = "otel")]
+    let (store, traces) = match &start.config.telemetry {
+        Some(telemetry) if run => crate::telemetry::traced(store, &telemetry.otlp_endpoint)?,
+        _ => (store, crate::telemetry::Traces::default()),
+    };
     let store: Arc<dyn Store> = Arc::new(Telling::new(store, tidings.clone()));
     let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
@@ -194,6 +202,10 @@ pub async fn open(
         database,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
+    #[cfg(feature = "otel")]
+    let last = traces.flushed().boxed();
+    #[cfg(not(feature = "otel"))]
+    let last = async {}.boxed();
     if run {
         app.resume_all().await?;
     }
@@ -202,6 +214,7 @@ pub async fn open(
         app,
         new,
         farewell,
+        last,
     })
 }
 

@@ -371,6 +371,19 @@ mod tests {
     }
 
     #[test]
+    fn traces_need_a_build_that_has_them() {
+        let good = "[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"";
+        let bad = "[telemetry]\notlp_endpoint = \"ftp://127.0.0.1\"";
+        let code = |text| Config::parse(text).map_err(|failure| failure.code).err();
+        let (first, second) = match cfg!(feature = "otel") {
+            true => (None, Some("invalid_endpoint")),
+            false => (Some("feature_missing"), Some("feature_missing")),
+        };
+        assert_eq!(code(good).as_deref(), first);
+        assert_eq!(code(bad).as_deref(), second);
+    }
+
+    #[test]
     fn no_secret_is_repeated() {
         for text in [
             "[channels.telegram]\ntoken = \"hunter2\"\n",

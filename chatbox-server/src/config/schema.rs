@@ -119,7 +119,7 @@ mod tests {
         let example = example.split("```").next().expect("its end");
         let mut written: toml::Table = example.parse().expect("the example is TOML");
         Config::parse(example).expect("the example works");
-        for own in ["database_url", "public_url", "behind_proxy"] {
+        for own in ["database_url", "public_url", "behind_proxy", "telemetry"] {
             written.insert(own.to_owned(), "in the table of variables".into());
         }
         let schema = schema();
