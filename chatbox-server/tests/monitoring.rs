@@ -86,6 +86,7 @@ async fn answering() -> String {
     platform.say(ADA, ADA, &format!("/start {}", code.expect("a code")));
     let welcome = platform.until_messages(ADA, 1, SOON).await;
     welcome.expect("the owner is welcomed");
+    let before = until(&running, &["chatbox_turns_total"]);
     platform.say(EVE, EVE, "let me in, hunter2");
     let refused = Fault::Refuse {
         code: 400,
@@ -110,6 +111,7 @@ async fn answering() -> String {
         !page.contains("hunter2"),
         "nothing that was said is in it: {page}"
     );
+    only_rising(&before, &page);
     page
 }
 
@@ -163,6 +165,30 @@ fn pushing() -> String {
         "what an agent thinks up is no label: {page}"
     );
     page
+}
+
+/// What counts never counts back.
+fn only_rising(before: &str, after: &str) {
+    let counters = |page: &str| -> BTreeMap<String, f64> {
+        let typed = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let typed = typed.filter_map(|it| it.split_once(' '));
+        let names: Vec<&str> = typed.filter(|it| it.1 != "gauge").map(|it| it.0).collect();
+        let counts = |line: &&str| names.iter().any(|name| line.starts_with(name));
+        let pairs = page
+            .lines()
+            .filter(counts)
+            .filter_map(|line| line.rsplit_once(' '));
+        let number = |text: &str| text.parse().expect("a number");
+        pairs
+            .map(|(name, count)| (name.to_owned(), number(count)))
+            .collect()
+    };
+    let (before, after) = (counters(before), counters(after));
+    assert!(before.len() > 5, "{before:?}");
+    for (name, count) in before {
+        let now = after.get(&name).copied().unwrap_or(f64::NEG_INFINITY);
+        assert!(now >= count, "{name} was {count} and is {now}");
+    }
 }
 
 fn promtool(arguments: &[&str], folder: &Path) -> String {

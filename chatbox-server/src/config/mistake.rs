@@ -101,7 +101,7 @@ fn unfit(error: &Error, text: &str) -> Failure {
     let message = error.message().trim();
     let failure = if let Some((unknown, known)) = named(message, "unknown field `") {
         let fix = match super::schema::home_of(&unknown) {
-            Some(table) if !known.iter().any(|it| *it == unknown) => table,
+            Some(table) if !known.contains(&unknown) => table,
             _ => meant(&unknown, &known),
         };
         Failure::new("unknown_key", format!("unknown key `{unknown}`"), fix)
