@@ -60,6 +60,14 @@ impl SettingsError {
         }
     }
 
+    /// The key of the `[backend]` table it is about.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(key: &'static str, wrong: impl Into<String>) -> Self {
         Self::Invalid {
             key,

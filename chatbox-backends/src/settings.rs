@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// The `[backend]` table. Every key may be left out.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BackendSettings {
     /// What answers.
@@ -31,6 +32,7 @@ pub struct BackendSettings {
     pub context_tokens: u32,
     /// How long a turn may take: `"120s"`.
     #[serde(deserialize_with = "duration")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub timeout: Duration,
 }
 
@@ -93,6 +95,7 @@ fn within(key: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<(
 
 /// What answers a mailbox.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A model if one is found at start, else echo.
@@ -108,6 +111,7 @@ pub enum Kind {
 
 /// Whose wire a model speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// OpenAI's chat completions, which most servers speak.

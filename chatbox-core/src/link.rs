@@ -61,6 +61,7 @@ impl Link {
         news: broadcast::Sender<News>,
         stop: CancellationToken,
     ) -> Self {
+        meters::connected(&row.platform);
         let health = Health {
             state: LinkState::Connecting,
             alive_at: None,
@@ -168,4 +169,13 @@ impl Link {
 /// A lock that outlives a panic elsewhere: what it guards is replaced whole, never left half-written.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.is_up() {
+            meters::connection_up(&self.platform, -1.0);
+        }
+        meters::connections(&self.platform, -1.0);
+    }
 }

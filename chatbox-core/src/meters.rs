@@ -1,6 +1,7 @@
 //! The names of every metric, in one place. No label ever holds a person, a chat, a mailbox or a text.
 
 use crate::connector::Verb;
+use crate::event::EventBody;
 use crate::id::Platform;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
@@ -12,6 +13,10 @@ pub fn describe() {
         "Events taken in or sent, by platform, direction and outcome"
     );
     describe_counter!(
+        "chatbox_inbound_messages_total",
+        "Events that came from a platform, by platform, type and outcome"
+    );
+    describe_counter!(
         "chatbox_degraded_total",
         "What arrived, and not as asked, by platform and verb"
     );
@@ -19,6 +24,7 @@ pub fn describe() {
         "chatbox_connection_up",
         "Connections heard from lately, by platform"
     );
+    describe_gauge!("chatbox_connections", "Connections, by platform");
     describe_gauge!(
         "chatbox_outbox_depth",
         "Deliveries that are not settled yet"
@@ -42,10 +48,35 @@ pub fn describe() {
         "How often mailboxes looked elsewhere"
     );
     describe_gauge!("chatbox_build_info", "1, labelled with the version");
+    begin();
 }
 
-pub(crate) fn inbound(platform: &Platform, outcome: &'static str) {
+/// What can be counted is there from the beginning: a counter that appears with its first failure never rises.
+fn begin() {
+    for outcome in ["done", "failed", "again", "released", "poisoned"] {
+        counter!("chatbox_turns_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["delivered", "failed", "unknown", "expired"] {
+        counter!("chatbox_deliveries_total", "outcome" => outcome).increment(0);
+    }
+}
+
+/// A connection of the platform is there.
+pub(crate) fn connected(platform: &Platform) {
+    connections(platform, 1.0);
+    connection_up(platform, 0.0);
+    for outcome in ["delivered", "failed", "unknown", "expired"] {
+        let platform = platform.as_str().to_owned();
+        counter!("chatbox_messages_total", "platform" => platform, "direction" => "out", "outcome" => outcome)
+            .increment(0);
+    }
+}
+
+pub(crate) fn inbound(platform: &Platform, body: &EventBody, outcome: &'static str) {
     message(platform, "in", outcome);
+    let platform = platform.as_str().to_owned();
+    counter!("chatbox_inbound_messages_total", "platform" => platform, "type" => body.kind(), "outcome" => outcome)
+        .increment(1);
 }
 
 pub(crate) fn outbound(platform: &Platform, outcome: &'static str) {
@@ -62,6 +93,10 @@ fn message(platform: &Platform, direction: &'static str, outcome: &'static str) 
 pub(crate) fn degraded(platform: &Platform, verb: &Verb) {
     let platform = platform.as_str().to_owned();
     counter!("chatbox_degraded_total", "platform" => platform, "verb" => verb.name()).increment(1);
+}
+
+pub(crate) fn connections(platform: &Platform, change: f64) {
+    gauge!("chatbox_connections", "platform" => platform.as_str().to_owned()).increment(change);
 }
 
 pub(crate) fn connection_up(platform: &Platform, change: f64) {

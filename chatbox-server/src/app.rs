@@ -2,6 +2,7 @@
 
 use crate::auth::Auth;
 use crate::compose::Platforms;
+use crate::database::Database;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
 use crate::mcp::{Lent, Streams};
@@ -62,6 +63,8 @@ pub struct App {
     pub webhooks: Arc<Webhooks>,
     /// The tools that connectors lent lately.
     pub lent: Lent,
+    /// Where the log is.
+    pub database: Database,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -82,6 +85,7 @@ impl App {
         settings: BTreeMap<String, toml::Table>,
         tidings: Tidings,
         webhooks: Arc<Webhooks>,
+        database: Database,
     ) -> Self {
         let (base, started) = (RwLock::new(base), Instant::now());
         let inbound = Mutex::default();
@@ -99,6 +103,7 @@ impl App {
             streams: Streams::default(),
             webhooks,
             lent: Lent::default(),
+            database,
             inbound,
         }
     }

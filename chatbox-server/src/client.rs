@@ -26,6 +26,8 @@ pub enum Client {
         token: String,
         /// The connection to it.
         http: reqwest::Client,
+        /// How long an answer may take.
+        patience: Duration,
     },
     /// This process, for as long as the command takes.
     Here {
@@ -56,12 +58,15 @@ impl Client {
             let token = token(start)?;
             let url =
                 Url::parse(&own.url).map_err(|error| unreachable(&own.url, &error.to_string()))?;
-            let http = reqwest::Client::builder()
-                .no_proxy()
-                .timeout(Duration::from_secs(60))
-                .build();
+            let http = reqwest::Client::builder().no_proxy().build();
             let http = http.map_err(|error| unreachable(&own.url, &error.to_string()))?;
-            return Ok(Self::Running { url, token, http });
+            let patience = Duration::from_secs(60);
+            return Ok(Self::Running {
+                url,
+                token,
+                http,
+                patience,
+            });
         }
         let new = start.data.create()?;
         let base = Url::parse(&format!("http://{}", serve::USUAL_LISTEN))
@@ -79,6 +84,15 @@ impl Client {
         matches!(self, Self::Running { .. })
     }
 
+    /// With more time for what takes more.
+    #[must_use]
+    pub fn patient(mut self, most: Duration) -> Self {
+        if let Self::Running { patience, .. } = &mut self {
+            *patience = most;
+        }
+        self
+    }
+
     /// Asks, and reads the answer.
     ///
     /// # Errors
@@ -91,8 +105,14 @@ impl Client {
     ) -> Result<T, Failure> {
         let body = body.map(|body| serde_json::to_vec(body).expect("what is asked is JSON"));
         let (status, answer) = match self {
-            Self::Running { url, token, http } => {
-                over_http(http, url, token, method, path, body).await?
+            Self::Running {
+                url,
+                token,
+                http,
+                patience,
+            } => {
+                let request = request(http, url, token, method, path, body)?;
+                over_http(request.timeout(*patience), url).await?
             }
             Self::Here { router, token, .. } => here(router, token, method, path, body).await?,
         };
@@ -173,25 +193,32 @@ fn unreachable(url: &str, why: &str) -> Failure {
     .exit(Exit::NoServer)
 }
 
-async fn over_http(
+fn request(
     http: &reqwest::Client,
     url: &Url,
     token: &str,
     method: Method,
     path: &str,
     body: Option<Vec<u8>>,
-) -> Result<(StatusCode, Vec<u8>), Failure> {
-    let failed =
-        |error: reqwest::Error| unreachable(url.as_str(), &error.without_url().to_string());
+) -> Result<reqwest::RequestBuilder, Failure> {
     let address = url
         .join(path)
         .map_err(|error| unreachable(url.as_str(), &error.to_string()))?;
-    let mut request = http.request(method, address).bearer_auth(token);
-    if let Some(body) = body {
-        request = request
+    let request = http.request(method, address).bearer_auth(token);
+    Ok(match body {
+        None => request,
+        Some(body) => request
             .header(header::CONTENT_TYPE, "application/json")
-            .body(body);
-    }
+            .body(body),
+    })
+}
+
+async fn over_http(
+    request: reqwest::RequestBuilder,
+    url: &Url,
+) -> Result<(StatusCode, Vec<u8>), Failure> {
+    let failed =
+        |error: reqwest::Error| unreachable(url.as_str(), &error.without_url().to_string());
     let response = request.send().await.map_err(failed)?;
     let status = response.status();
     Ok((status, response.bytes().await.map_err(failed)?.to_vec()))

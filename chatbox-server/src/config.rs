@@ -1,11 +1,19 @@
 //! The configuration file: TOML, every key optional, every mistake named with its place and the way out.
 
+mod mistake;
+mod schema;
+
+pub(crate) use schema::duration;
+pub use schema::schema;
+
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
 use crate::http::Limits;
 use crate::paths::me;
 use crate::webhook::WebhookSettings;
 use chatbox_backends::{BackendSettings, Kind};
+use mistake::{Mistake, meant};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,7 +25,7 @@ use url::Url;
 const LARGEST: u64 = 1024 * 1024;
 
 /// Everything an operator may set.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The address to listen on, `127.0.0.1:7700` unless set.
@@ -27,6 +35,7 @@ pub struct Config {
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: Option<String>,
     /// The address people use, when a proxy stands in front.
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
     pub public_url: Option<Url>,
     /// Says that a proxy in front asks for TLS and is the only one that can reach `listen`.
     pub behind_proxy: bool,
@@ -38,8 +47,39 @@ pub struct Config {
     pub webhook: Option<WebhookSettings>,
     /// Whether webhooks that are set up over the API may lead to this machine or a private network.
     pub allow_private_webhooks: bool,
+    /// Where traces go; nowhere unless set. Only in a build with the feature `otel`.
+    pub telemetry: Option<Telemetry>,
     /// Settings of each channel, by its name.
+    #[schemars(schema_with = "schema::channels")]
     pub channels: BTreeMap<String, toml::Table>,
+}
+
+/// The `[telemetry]` table.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`.
+    #[schemars(with = "String", extend("format" = "uri"))]
+    pub otlp_endpoint: Url,
+}
+
+impl Telemetry {
+    fn check(&self) -> Result<(), Failure> {
+        if !cfg!(feature = "otel") {
+            let what = "this program was built without traces";
+            let fix = "build it with `--features otel`, or take [telemetry] out";
+            return Err(Failure::new("feature_missing", what, fix));
+        }
+        let url = &self.otlp_endpoint;
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        if matches!(url.scheme(), "http" | "https") && url.host().is_some() && bare {
+            return Ok(());
+        }
+        let what = "this is not the address of a collector";
+        let fix =
+            "write it as http://127.0.0.1:4318; a credential goes into OTEL_EXPORTER_OTLP_HEADERS";
+        Err(Failure::new("invalid_endpoint", what, fix))
+    }
 }
 
 impl Config {
@@ -77,35 +117,41 @@ impl Config {
     /// # Errors
     /// Every mistake, with a stable code, its place and what to do.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let config: Self = toml::from_str(text).map_err(|error| explain(&error, text))?;
-        config.check()?;
-        Ok(config)
+        let read = mistake::read::<Self>(text)?;
+        read.check().map_err(|mistake| mistake.placed(text))?;
+        Ok(read)
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), Mistake> {
+        let at = Mistake::value;
         if let Some(listen) = &self.listen {
-            self.address(listen)?;
+            self.address(listen).map_err(at(&["listen"]))?;
         }
         if let Some(level) = &self.log_level {
-            log_level(level)?;
+            log_level(level).map_err(at(&["log_level"]))?;
         }
         if let Some(url) = &self.public_url {
-            origin(url)?;
+            origin(url).map_err(at(&["public_url"]))?;
         }
         self.backend.check().map_err(|error| {
-            Failure::new(
-                "invalid_backend",
-                error.to_string(),
-                "correct the [backend] table",
-            )
+            let key = error.key().unwrap_or_default();
+            let fix = "correct the [backend] table";
+            let failure = Failure::new("invalid_backend", error.to_string(), fix);
+            at(&["backend", key])(failure)
         })?;
         if let Some(webhook) = &self.webhook {
-            webhook.check()?;
+            webhook.check().map_err(at(&["webhook", "url"]))?;
             if !matches!(self.backend.kind, Kind::Auto | Kind::None) {
                 let what = "[backend] and [webhook] would both answer the mailbox";
                 let fix = "take one of them away; with [webhook] nothing answers here";
-                return Err(Failure::new("two_answers", what, fix));
+                let failure = Failure::new("two_answers", what, fix);
+                return Err(Mistake::key(&["webhook"])(failure));
             }
+        }
+        if let Some(telemetry) = &self.telemetry {
+            telemetry
+                .check()
+                .map_err(at(&["telemetry", "otlp_endpoint"]))?;
         }
         self.channels.iter().try_for_each(|(name, table)| {
             no_secrets(name, table)?;
@@ -225,140 +271,46 @@ fn in_file(mut failure: Failure, path: &Path) -> Failure {
     failure
 }
 
-/// Turns the parser's words into ours: place first, and what was probably meant.
-fn explain(error: &toml::de::Error, text: &str) -> Failure {
-    let place = error
-        .span()
-        .map_or_else(String::new, |span| place(text, span.start));
-    let message = error.message();
-    if let Some((unknown, known)) = unknown_key(message) {
-        let what = format!("{place}unknown key `{unknown}`");
-        return Failure::new("unknown_key", what, meant(&unknown, &known));
-    }
-    if message.starts_with("relative URL without a base") {
-        let what = format!("{place}this is not the address of a web site");
-        return Failure::new("invalid_origin", what, ORIGIN);
-    }
-    let code = if message.contains("duplicate key") {
-        "duplicate_key"
-    } else if message.contains("invalid type")
-        || message.contains("expected") && error.span().is_none()
-    {
-        "wrong_type"
-    } else if ["invalid value", "unknown variant"]
-        .iter()
-        .any(|start| message.starts_with(start))
-    {
-        "invalid_value"
-    } else if looks_like_yaml(text) {
-        let what = format!("{place}{message}");
-        return Failure::new(
-            "looks_like_yaml",
-            what,
-            "the file is TOML: write `key = \"value\"`, not `key: value`",
-        );
-    } else {
-        "config_syntax"
-    };
-    Failure::new(
-        code,
-        format!("{place}{}", message.trim()),
-        "correct that line; `chatbox config check` shows the next",
-    )
-}
-
-fn place(text: &str, at: usize) -> String {
-    let before = text.get(..at.min(text.len())).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
-    format!("line {line}, column {column}: ")
-}
-
-/// The unknown key and the known ones, from `unknown field `x`, expected one of `a`, `b``.
-fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
-    let rest = message.strip_prefix("unknown field `")?;
-    let (unknown, rest) = rest.split_once('`')?;
-    let known = rest
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect();
-    Some((unknown.to_owned(), known))
-}
-
-/// What was probably meant, or what there is.
-fn meant(unknown: &str, known: &[String]) -> String {
-    let near = known
-        .iter()
-        .max_by(|a, b| similarity(a, unknown).total_cmp(&similarity(b, unknown)));
-    match near.filter(|near| similarity(near, unknown) > 0.6) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "take it out".to_owned(),
-        None => format!("use one of: {}", known.join(", ")),
-    }
-}
-
-fn similarity(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b)
-}
-
-fn looks_like_yaml(text: &str) -> bool {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut lines = lines.take(3).peekable();
-    lines.peek().is_some()
-        && lines
-            .all(|line| line == "---" || line == "{" || line.contains(": ") || line.ends_with(':'))
-}
-
 /// Tokens have no place in a file that is copied, shown and kept in version control.
-fn no_secrets(channel: &str, table: &toml::Table) -> Result<(), Failure> {
-    let named = |key: &&String| {
-        ["token", "password", "secret", "api_key"]
-            .iter()
-            .any(|word| key.ends_with(word))
-    };
-    match table.keys().find(named) {
+fn no_secrets(channel: &str, table: &toml::Table) -> Result<(), Mistake> {
+    match table.keys().find(|key| mistake::names_a_secret(key)) {
         None => Ok(()),
         Some(key) => {
             let what = format!("channels.{channel}.{key} holds a secret");
             let fix = format!(
                 "take it out, and give it to `chatbox channels add {channel}`, which seals it"
             );
-            Err(Failure::new("secret_in_config", what, fix))
+            let failure = Failure::new("secret_in_config", what, fix);
+            Err(Mistake::key(&["channels", channel, key])(failure))
         }
     }
 }
 
 /// A channel's table must be of a channel this program has, and set what that channel takes.
-fn known(channel: &str, table: &toml::Table) -> Result<(), Failure> {
+fn known(channel: &str, table: &toml::Table) -> Result<(), Mistake> {
     let platforms = Platforms::outside();
     let Some(factory) = platforms.get(&channel.into()) else {
         let what = format!("[channels.{channel}]: this program was built without such a channel");
-        return Err(Failure::new(
-            "unknown_channel",
-            what,
-            meant(channel, &platforms.names()),
-        ));
+        let fix = meant(channel, &platforms.names());
+        let failure = Failure::new("unknown_channel", what, fix);
+        return Err(Mistake::key(&["channels", channel])(failure));
     };
     let settings = factory.manifest().settings.into_iter();
     let settings: Vec<String> = settings.map(|setting| setting.name).collect();
-    match table.keys().find(|key| !settings.contains(key)) {
-        None => Ok(()),
-        Some(key) => {
+    for (key, value) in table {
+        let path = ["channels", channel, key];
+        if !settings.contains(key) {
             let what = format!("[channels.{channel}]: unknown key `{key}`");
-            Err(Failure::new("unknown_key", what, meant(key, &settings)))
+            let failure = Failure::new("unknown_key", what, meant(key, &settings));
+            return Err(Mistake::key(&path)(failure));
+        }
+        if !value.is_str() {
+            let what = format!("[channels.{channel}]: `{key}` is no text");
+            let failure = Failure::new("wrong_type", what, "write it in quotes");
+            return Err(Mistake::value(&path)(failure));
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,9 +13,30 @@ pub struct Failure {
     pub what: String,
     /// What to do.
     pub fix: String,
+    /// Where in the configuration.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The process's exit status.
     #[serde(skip)]
     pub exit: Exit,
+}
+
+/// A place in the configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+    /// The line itself, as far as it may be shown.
+    #[serde(skip)]
+    pub text: String,
+    /// Where in the text the mark begins, from 0.
+    #[serde(skip)]
+    pub caret: usize,
+    /// How long the mark is.
+    #[serde(skip)]
+    pub width: usize,
 }
 
 /// How a command ends.
@@ -36,6 +57,8 @@ pub enum Exit {
     Rights = 7,
     /// 8: it was done before, and is done once.
     Before = 8,
+    /// 9: what was kept is damaged.
+    Damaged = 9,
 }
 
 impl Failure {
@@ -45,6 +68,7 @@ impl Failure {
             code: code.to_owned(),
             what: what.into(),
             fix: fix.into(),
+            place: None,
             exit: Exit::Usage,
         }
     }
@@ -83,6 +107,8 @@ impl From<chatbox_core::store::StoreError> for Failure {
             StoreError::Refused { code, what, fix } => {
                 let exit = match code {
                     "already_running" | "schema_too_new" => Exit::Taken,
+                    "io_error" => Exit::Io,
+                    "damaged" => Exit::Damaged,
                     _ => Exit::Usage,
                 };
                 Self::new(code, what, fix).exit(exit)

@@ -8,9 +8,11 @@ pub mod compose;
 pub mod config;
 #[cfg(feature = "connector")]
 pub mod connector;
+pub mod database;
 pub mod doctor;
 pub mod failure;
 pub mod feed;
+mod gauges;
 pub mod http;
 pub mod mcp;
 pub mod media;
@@ -18,6 +20,8 @@ pub mod paths;
 mod placeholder;
 mod records;
 pub mod serve;
+#[cfg(feature = "otel")]
+mod telemetry;
 pub mod tidings;
 mod vault;
 pub mod webhook;

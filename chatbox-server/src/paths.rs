@@ -215,7 +215,10 @@ pub fn secret_from_env(name: &str) -> Result<Option<String>, Failure> {
 }
 
 /// A variable. Set and empty is a mistake of whatever set it, and no wish for a default.
-fn variable(name: &str) -> Result<Option<OsString>, Failure> {
+///
+/// # Errors
+/// `env_unset`.
+pub fn variable(name: &str) -> Result<Option<OsString>, Failure> {
     match std::env::var_os(name) {
         Some(value) if value.is_empty() => {
             let what = format!("{name} is set and empty");

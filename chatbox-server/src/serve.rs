@@ -4,6 +4,7 @@ use crate::app::{App, MAILBOX};
 use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::config::Config;
+use crate::database::Database;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
@@ -23,7 +24,6 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
@@ -74,6 +74,8 @@ pub struct Opened {
     pub new: bool,
     /// Tells open pages that the server goes away and will be back.
     pub farewell: BoxFuture<'static, ()>,
+    /// What is to be done after everything else.
+    pub last: BoxFuture<'static, ()>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -132,6 +134,7 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
         );
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), opened.last).await;
     Ok(())
 }
 
@@ -161,7 +164,16 @@ pub async fn open(
 ) -> Result<Opened, Failure> {
     let metrics = run.then(recorder).flatten();
     let tidings = Tidings::default();
-    let store = open_store(start).await?;
+    let database = Database::of(start)?;
+    let store = match &start.store {
+        Some(store) => store.clone(),
+        None => database.open().await?,
+    };
+    #[cfg(feature = "otel")]
+    let (store, traces) = match &start.config.telemetry {
+        Some(telemetry) if run => crate::telemetry::traced(store, &telemetry.otlp_endpoint)?,
+        _ => (store, crate::telemetry::Traces::default()),
+    };
     let store: Arc<dyn Store> = Arc::new(Telling::new(store, tidings.clone()));
     let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
@@ -189,8 +201,13 @@ pub async fn open(
         start.config.channels.clone(),
         tidings,
         webhooks,
+        database,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
+    #[cfg(feature = "otel")]
+    let last = traces.flushed().boxed();
+    #[cfg(not(feature = "otel"))]
+    let last = async {}.boxed();
     if run {
         app.resume_all().await?;
     }
@@ -199,6 +216,7 @@ pub async fn open(
         app,
         new,
         farewell,
+        last,
     })
 }
 
@@ -289,45 +307,9 @@ fn recorder() -> Option<PrometheusHandle> {
     ];
     let builder = PrometheusBuilder::new().set_buckets(&buckets).ok()?;
     let handle = builder.install_recorder().ok()?;
-    chatbox_core::meters::describe();
+    crate::gauges::describe();
     metrics::gauge!("chatbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(handle)
-}
-
-async fn open_store(start: &Start) -> Result<Arc<dyn Store>, Failure> {
-    if let Some(store) = &start.store {
-        return Ok(store.clone());
-    }
-    let url = start
-        .database
-        .clone()
-        .or_else(|| start.config.database_url.clone());
-    match url.as_deref() {
-        None => open_sqlite(start.data.database()).await,
-        Some(url) => match url.split_once(':') {
-            #[cfg(feature = "postgres")]
-            Some(("postgres" | "postgresql", _)) => {
-                Ok(Arc::new(chatbox_store::PostgresStore::open(url).await?))
-            }
-            Some(("sqlite", path)) => {
-                open_sqlite(PathBuf::from(path.trim_start_matches("//"))).await
-            }
-            _ => {
-                let what = "the database address is of no kind this program knows".to_owned();
-                Err(Failure::new(
-                    "unknown_database",
-                    what,
-                    "write sqlite:PATH or postgres://USER@HOST/NAME",
-                ))
-            }
-        },
-    }
-}
-
-async fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(
-        chatbox_store::SqliteStore::open(&path, chatbox_store::SqliteOptions::default()).await?,
-    ))
 }
 
 fn operator_token(data: &DataDir) -> Result<Secret, Failure> {

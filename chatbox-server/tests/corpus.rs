@@ -77,8 +77,56 @@ fn bad_configuration_files_are_refused_with_their_place_and_the_way_out() {
             case.code.as_deref(),
             case.says.as_deref(),
         );
+        // What can be read as text is shown where it went wrong.
+        let whole = ["permissions_too_open", "too_large"];
+        let inside = !case
+            .code
+            .as_deref()
+            .is_some_and(|code| whole.contains(&code));
+        if case.exit == 2 && case.text.is_some() && inside {
+            let said = program::run(&mut command).stdout;
+            let said: Value = serde_json::from_slice(&said).unwrap_or_default();
+            if !(said["error"]["line"].is_u64() && said["error"]["column"].is_u64()) {
+                faults.push(format!("{}: it does not say where: {said}", case.name));
+            }
+        }
     }
     nothing_wrong(&faults);
+}
+
+#[test]
+fn people_are_shown_the_line_itself_and_no_secret_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let shown = |text: &str| {
+        std::fs::write(&path, text).expect("a file");
+        let mut command = Program::new(folder.path()).command();
+        let done = program::run(command.args(["config", "check"]).arg(&path));
+        assert_eq!(done.status.code(), Some(2));
+        String::from_utf8(done.stderr).expect("text")
+    };
+    let said = shown("# first\nlog_levl = \"info\"\n");
+    let excerpt = "\n    |\n  2 | log_levl = \"info\"\n    | ^^^^^^^^\n";
+    assert!(said.ends_with(excerpt), "{said}");
+    assert!(said.contains("did you mean `log_level`?"), "{said}");
+    let said = shown("[channels.telegram]\n\ttoken = \"7000001:hunter2\"\n");
+    assert!(
+        said.contains("  2 |  token = …\n") && !said.contains("hunter2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_schema_of_the_configuration_is_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Program::new(folder.path()).command();
+    let done = program::run(command.args(["config", "schema"]));
+    let schema: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(
+        schema["properties"]["log_level"]["type"][0], "string",
+        "{schema}"
+    );
+    assert_eq!(schema["additionalProperties"], false);
 }
 
 fn written(folder: &Path, case: &ConfigCase) -> PathBuf {

@@ -2,11 +2,13 @@
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod restored;
 pub mod seal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+pub use restored::Doubtful;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -3,6 +3,8 @@
 
 #[path = "suite/fault.rs"]
 mod fault;
+#[path = "suite/restored.rs"]
+mod restored;
 mod suite;
 
 use chatbox_core::store::{MemoryStore, Store, StoreError};
@@ -94,4 +96,28 @@ async fn many_programs_open_a_new_database_at_once() {
     for open in opens.collect::<Vec<_>>() {
         open.await.expect("it ends").expect("a store");
     }
+}
+
+#[tokio::test]
+async fn what_a_dump_was_about_to_do_is_not_done_again() {
+    let server = pg::server().await;
+    let (from, to) = (server.database().await, server.database().await);
+    let store = PostgresStore::open(&from).await.expect("a store");
+    let unanswered = restored::busy(Arc::new(store)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = folder.path().join("dump");
+    let saved = std::process::Command::new(pg::program("pg_dump"))
+        .args(["--format=custom", "--schema=chatbox", "--file"])
+        .arg(&dump)
+        .arg(&from)
+        .status();
+    assert!(saved.expect("pg_dump").success());
+    let loaded = std::process::Command::new(pg::program("pg_restore"))
+        .args(["--clean", "--if-exists", "--dbname", &to])
+        .arg(&dump)
+        .status();
+    assert!(loaded.expect("pg_restore").success());
+    let doubtful = PostgresStore::settle_restored(&to).await.expect("settled");
+    let store = Arc::new(PostgresStore::open(&to).await.expect("a store"));
+    restored::at_rest(store, &doubtful, unanswered).await;
 }

@@ -190,3 +190,146 @@ async fn a_poisonous_call_fails_alone() {
         ))
         .await;
 }
+
+#[path = "suite/restored.rs"]
+mod restored;
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_backup_is_made_in_use_is_private_and_overwrites_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (place(&folder), folder.path().join("saved"));
+    let house = House::new(Arc::new(open(&from).await.expect("a new store"))).await;
+    for n in 1..=3 {
+        house.hear(message(&n.to_string(), "d1", "hello")).await;
+    }
+    let saved = SqliteStore::save(&from, &to).await.expect("a backup");
+    assert_eq!(saved.messages, 3);
+    assert_eq!(saved.bytes, bytes(&to).len() as u64);
+    let rights = std::fs::metadata(&to).expect("there").permissions();
+    assert_eq!(rights.mode() & 0o777, 0o600);
+    let before = bytes(&to);
+    let again = SqliteStore::save(&from, &to).await;
+    assert_eq!(refused(&again), "exists");
+    assert_eq!(bytes(&to), before);
+    let nowhere = folder.path().join("missing").join("saved");
+    assert_eq!(
+        refused(&SqliteStore::save(&from, &nowhere).await),
+        "io_error"
+    );
+    house.hear(message("4", "d1", "still here")).await;
+    let names = std::fs::read_dir(folder.path()).expect("a folder");
+    let parts = names.filter(|it| format!("{it:?}").contains("part"));
+    assert_eq!(parts.count(), 0, "no half of a backup is left");
+}
+
+fn refused<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> &'static str {
+    match result {
+        Err(StoreError::Refused { code, .. }) => code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_backup_was_about_to_do_is_not_done_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, saved) = (place(&folder), folder.path().join("saved"));
+    let store = open(&path).await.expect("a new store");
+    let unanswered = restored::busy(Arc::new(store.clone())).await;
+    SqliteStore::save(&path, &saved).await.expect("a backup");
+    let taken = SqliteStore::restore(&saved, &path).await;
+    assert_eq!(refused(&taken), "already_running");
+    store.close().await;
+    let before = bytes(&path);
+    let done = SqliteStore::restore(&saved, &path).await;
+    let done = done.expect("it is brought back");
+    assert_eq!(bytes(&done.aside.expect("what was there")), before);
+    let store = Arc::new(open(&path).await.expect("the database"));
+    restored::at_rest(store, &done.doubtful, unanswered).await;
+}
+
+#[tokio::test]
+async fn a_database_brought_back_by_hand_is_settled_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, saved) = (place(&folder), folder.path().join("saved"));
+    let store = open(&path).await.expect("a new store");
+    let unanswered = restored::busy(Arc::new(store.clone())).await;
+    SqliteStore::save(&path, &saved).await.expect("a backup");
+    store.close().await;
+    std::fs::copy(&saved, &path).expect("by hand");
+    let doubtful = SqliteStore::settle_restored(&path).await.expect("settled");
+    let store = Arc::new(open(&path).await.expect("the database"));
+    restored::at_rest(store, &doubtful, unanswered).await;
+}
+
+#[tokio::test]
+async fn what_is_no_backup_of_ours_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, saved) = (place(&folder), folder.path().join("saved"));
+    let store = open(&path).await.expect("a new store");
+    let house = House::new(Arc::new(store.clone())).await;
+    for n in 1..=200 {
+        let text = "hello ".repeat(100);
+        house.hear(message(&n.to_string(), "d1", &text)).await;
+    }
+    SqliteStore::save(&path, &saved).await.expect("a backup");
+    store.close().await;
+    let whole = bytes(&saved);
+
+    let named = |name: &str| folder.path().join(name);
+    std::fs::write(named("text"), "a diary ".repeat(1000)).expect("written");
+    std::fs::write(named("empty"), "").expect("written");
+    std::fs::write(named("half"), &whole[..whole.len() / 2]).expect("written");
+    let mut broken = whole.clone();
+    let middle = whole.len() / 2;
+    broken[middle..middle + 8192].fill(0x55);
+    std::fs::write(named("broken"), broken).expect("written");
+    std::fs::write(named("newer"), &whole).expect("written");
+    let mut newer = raw(&named("newer")).await;
+    newer
+        .execute("PRAGMA user_version = 99")
+        .await
+        .expect("a pragma");
+    newer.close().await.expect("closed");
+    std::fs::write(named("unfinished"), &whole).expect("written");
+    std::fs::write(named("unfinished-wal"), "more").expect("written");
+
+    let before = bytes(&path);
+    for (name, code) in [
+        ("missing", "io_error"),
+        ("", "not_a_database"),
+        ("text", "not_a_database"),
+        ("empty", "not_a_database"),
+        ("half", "not_a_database"),
+        ("broken", "damaged"),
+        ("newer", "schema_too_new"),
+        ("unfinished", "not_a_backup"),
+    ] {
+        let done = SqliteStore::restore(&named(name), &path).await;
+        assert_eq!(refused(&done), code, "{name}");
+        assert_eq!(bytes(&path), before, "{name}");
+    }
+    let names = std::fs::read_dir(folder.path()).expect("a folder");
+    let left = names.filter(|it| format!("{it:?}").contains("restoring"));
+    assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
+async fn a_restore_that_was_cut_off_is_finished_by_whoever_opens_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, saved) = (place(&folder), folder.path().join("saved"));
+    let store = open(&path).await.expect("a new store");
+    let house = House::new(Arc::new(store.clone())).await;
+    house.hear(message("1", "d1", "hello")).await;
+    SqliteStore::save(&path, &saved).await.expect("a backup");
+    house.hear(message("2", "d1", "after the backup")).await;
+    store.close().await;
+    // It died after it had moved the write-ahead log aside, and before anything else.
+    let ready = folder.path().join("chatbox.db.restoring");
+    std::fs::rename(&saved, &ready).expect("renamed");
+    let store = open(&path).await.expect("the database");
+    assert!(store.row(Seq(1)).await.expect("a read").is_some());
+    assert!(store.row(Seq(2)).await.expect("a read").is_none());
+    assert!(!ready.exists());
+}

@@ -68,7 +68,7 @@ pub(crate) async fn accept(
             Verdict::Later(wait) => tell(arrival, Fate::Later(wait)),
             Verdict::Take(wake) => batch.push((arrival, Some(wake))),
             Verdict::Drop(refusal) => {
-                meters::inbound(&link.platform, refusal.as_str());
+                meters::inbound(&link.platform, &arrival.event.body, refusal.as_str());
                 batch.push((arrival, None));
             }
             Verdict::Write => {
@@ -186,7 +186,7 @@ fn settle(
 ) {
     let fate = match outcome {
         Some(Outcome::Done(Done::Accepted(accepted))) => {
-            meters::inbound(&link.platform, "accepted");
+            meters::inbound(&link.platform, &arrival.event.body, "accepted");
             taken.files.extend(files(&arrival.event, accepted.seq));
             taken.owed |= accepted.claimed.is_none()
                 && wake != Some(Wake::Never)
@@ -206,7 +206,7 @@ fn settle(
             fate
         }
         Some(Outcome::Duplicate { seq }) => {
-            meters::inbound(&link.platform, "duplicate");
+            meters::inbound(&link.platform, &arrival.event.body, "duplicate");
             seq.map_or(Fate::Refused("duplicate"), Fate::Duplicate)
         }
         _ => Fate::Refused("refused"),

@@ -1,9 +1,9 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
-    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
-    Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
+    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
+    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -176,7 +176,7 @@ impl<L: Layer> Store for L {
         self.beneath().state(connection, key).await
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.beneath().outbox_depth().await
     }
 

@@ -16,9 +16,9 @@ pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use record::{Note, Noted, Record, RecordKind, Remembered};
 pub use row::{
-    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Door, LogRow, Mailbox,
-    Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing, StateBox, Token,
-    TraceStep,
+    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, Door, LogRow,
+    Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
+    StateBox, Token, TraceStep,
 };
 pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subscription};
 pub use step::{
@@ -178,7 +178,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> Result<Option<(Revision, StateBox)>, StoreError>;
 
     /// Rows not settled, by any connection.
-    async fn outbox_depth(&self) -> Result<u64, StoreError>;
+    async fn outbox_depth(&self) -> Result<Depth, StoreError>;
 
     /// Messages of a mailbox that hold every word, newest first.
     async fn search(

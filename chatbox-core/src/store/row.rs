@@ -37,6 +37,22 @@ pub enum Standing {
     Archived,
 }
 
+/// How much is still to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Depth {
+    /// To platforms.
+    pub sends: u64,
+    /// To mailboxes' own endpoints.
+    pub hand_outs: u64,
+}
+
+impl Depth {
+    /// Both together.
+    pub fn all(self) -> u64 {
+        self.sends + self.hand_outs
+    }
+}
+
 /// One agent's attention surface.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mailbox {

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and how answers are shown.
 
+mod backup;
 mod channels;
 mod deliveries;
 mod mailboxes;
@@ -11,7 +12,7 @@ use crate::client::Client;
 use crate::config::{Config, log_level};
 use crate::doctor::{Finding, Report, Severity};
 use crate::failure::{Exit, Failure};
-use crate::paths::{DataDir, usual_config};
+use crate::paths::{DataDir, usual_config, variable};
 use crate::serve::{self, Start};
 use axum::http::Method;
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
+    #[command(visible_alias = "api")]
     Serve,
     /// Print a fresh link to log in with, for ten minutes
     LoginLink,
@@ -92,6 +94,15 @@ enum Command {
     },
     /// Look for problems, and how to mend them
     Doctor,
+    /// Save everything into one new file, while the server runs
+    Backup {
+        /// The file to be made
+        path: PathBuf,
+    },
+    /// Bring a backup back; what is there is kept aside
+    Restore(backup::Restore),
+    /// Bring the database to this program's schema, without starting
+    Migrate,
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -100,7 +111,12 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Check the configuration file without starting
-    Check,
+    Check {
+        /// The file, where it is not the usual one
+        path: Option<PathBuf>,
+    },
+    /// Print what the file may hold, as a JSON schema for editors
+    Schema,
 }
 
 /// What every command is given.
@@ -182,8 +198,22 @@ fn secret_in(arguments: &[OsString]) -> Option<Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<(), Failure> {
-    let Cli { global, command } = cli;
+    let Cli {
+        mut global,
+        command,
+    } = cli;
     let command = command.unwrap_or(Command::Serve);
+    match &command {
+        Command::Config(ConfigCommand::Schema) => {
+            let schema = crate::config::schema();
+            let schema = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+            return show::print(&format!("{schema}\n"));
+        }
+        Command::Config(ConfigCommand::Check { path: Some(path) }) => {
+            global.config = Some(path.clone());
+        }
+        _ => {}
+    }
     let context = context(&global)?;
     let level = global
         .log_level
@@ -197,7 +227,13 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     init_log(log_level(level.unwrap_or(usual))?);
     match command {
         Command::Serve => serve::serve(context.start).await,
-        Command::Config(ConfigCommand::Check) => config_check(&context),
+        Command::Config(ConfigCommand::Check { .. }) => config_check(&context),
+        Command::Restore(command) => backup::restore(&context.start, command, context.json).await,
+        Command::Migrate => backup::migrate(&context.start, context.json).await,
+        Command::Backup { path } => {
+            let client = Client::find(&context.start).await?;
+            backup::backup(client, &context.start, &path, context.json).await
+        }
         command => {
             let client = Client::find(&context.start).await?;
             let outcome = with_server(&client, command, context.json).await;
@@ -219,7 +255,11 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Bootstrap(command) => tokens::bootstrap(client, command, json).await,
         Command::Tokens(command) => tokens::run(client, command, json).await,
         Command::Doctor => doctor(client, json).await,
-        Command::Serve | Command::Config(_) => Ok(()),
+        Command::Serve
+        | Command::Config(_)
+        | Command::Backup { .. }
+        | Command::Restore(_)
+        | Command::Migrate => Ok(()),
     }
 }
 
@@ -233,7 +273,10 @@ fn context(global: &Global) -> Result<Context, Failure> {
     let start = Start {
         data: DataDir::locate(global.data_dir.clone())?,
         config,
-        listen: global.listen.clone(),
+        listen: match &global.listen {
+            Some(address) => Some(address.clone()),
+            None => parts_of_address()?,
+        },
         database: global.db_url.clone(),
         store: None,
     };
@@ -241,6 +284,25 @@ fn context(global: &Global) -> Result<Context, Failure> {
         start,
         json: global.json,
         config_path,
+    })
+}
+
+/// The address in two variables, where that is how it is given.
+fn parts_of_address() -> Result<Option<String>, Failure> {
+    let part = |name| {
+        let text = variable(name)?.map(|part| part.to_string_lossy().into_owned());
+        Ok::<_, Failure>(text)
+    };
+    let (host, port) = (part("CHATBOX_API_HOST")?, part("CHATBOX_API_PORT")?);
+    Ok(address_of(host.as_deref(), port.as_deref()))
+}
+
+fn address_of(host: Option<&str>, port: Option<&str>) -> Option<String> {
+    host.or(port)?;
+    let (host, port) = (host.unwrap_or("127.0.0.1"), port.unwrap_or("7700"));
+    Some(match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
     })
 }
 
@@ -298,4 +360,23 @@ async fn doctor(client: &Client, json: bool) -> Result<(), Failure> {
         report.ok = false;
     }
     show::report(&report, json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_come_in_two_parts() {
+        let table = [
+            (None, None, None),
+            (Some("127.0.0.1"), Some("8000"), Some("127.0.0.1:8000")),
+            (None, Some("8000"), Some("127.0.0.1:8000")),
+            (Some("::1"), None, Some("[::1]:7700")),
+            (Some("[::1]"), Some("0"), Some("[::1]:0")),
+        ];
+        for (host, port, expected) in table {
+            assert_eq!(address_of(host, port).as_deref(), expected);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::doctor::Report;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Place};
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,7 +173,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Shows an error: one line for people, an object for programs.
+/// Shows an error: one line for people, and the line of the configuration it is about; an object for programs.
 pub(super) fn failure(failure: &Failure, json: bool) {
     if json {
         let text = serde_json::json!({ "error": failure }).to_string();
@@ -182,7 +182,19 @@ pub(super) fn failure(failure: &Failure, json: bool) {
     } else {
         let line = failure.to_string().replace('\n', " ");
         let _ = writeln!(std::io::stderr(), "{}", tame(&line));
+        if let Some(place) = &failure.place {
+            let _ = write!(std::io::stderr(), "{}", excerpt(place));
+        }
     }
+}
+
+/// The line, and a mark below what is meant.
+fn excerpt(place: &Place) -> String {
+    let number = place.line.to_string();
+    let margin = " ".repeat(number.len());
+    let text = tame(&place.text.replace('\t', " "));
+    let (before, mark) = (" ".repeat(place.caret), "^".repeat(place.width));
+    format!("  {margin} |\n  {number} | {text}\n  {margin} | {before}{mark}\n")
 }
 
 #[cfg(test)]

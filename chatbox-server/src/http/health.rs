@@ -75,9 +75,7 @@ pub(crate) async fn metrics(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     open_or_operator(&app, &headers)?;
-    let depth = app.chatbox.store().outbox_depth().await?;
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    metrics::gauge!("chatbox_outbox_depth").set(depth as f64);
+    crate::gauges::look(app.chatbox.store().as_ref()).await?;
     let text = app
         .metrics
         .as_ref()

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -33,14 +34,16 @@ use tower::ServiceExt;
 const HEAD: usize = 128 * 1024;
 
 /// What connections may take.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// How long a request's headers may take, and how long an open connection may be silent.
     #[serde(deserialize_with = "duration")]
+    #[schemars(schema_with = "crate::config::duration")]
     pub header_timeout: Duration,
     /// How long a body may take, and a second more for every 16 KiB of it.
     #[serde(deserialize_with = "duration")]
+    #[schemars(schema_with = "crate::config::duration")]
     pub body_timeout: Duration,
     /// How many connections may be open.
     pub connections: usize,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ask;
+mod backup;
 mod body;
 mod caller;
 mod chats;
@@ -74,6 +75,7 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/operator/backup", post(backup::make))
         .merge(api)
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY))

@@ -92,12 +92,16 @@ impl Server {
             () = context.ct.cancelled() => Err(tools::ended()),
         };
         let (told, outcome) = match borrowed {
-            Ok(None) => return Err(unknown()),
+            Ok(None) => {
+                // Whatever an agent thinks up is no label.
+                called("unknown", "unknown_tool");
+                return Err(unknown());
+            }
             Ok(Some(outcome)) => ("done", outcome.map(Into::into)),
             Err(refusal) => (refusal.code, Ok(CallToolResult::from(refusal).into())),
         };
         // Named by a connector, tools would make counters without end.
-        counter!("chatbox_mcp_calls_total", "tool" => "connector", "outcome" => told).increment(1);
+        called("connector", told);
         outcome
     }
 }
@@ -149,7 +153,7 @@ impl ServerHandler for Server {
         let told = outcome
             .as_ref()
             .map_or_else(|refusal| refusal.code, |_| "done");
-        counter!("chatbox_mcp_calls_total", "tool" => entry.name, "outcome" => told).increment(1);
+        called(entry.name, told);
         Ok(outcome.unwrap_or_else(CallToolResult::from).into())
     }
 
@@ -240,6 +244,10 @@ fn is_older(context: &RequestContext<RoleServer>) -> bool {
 
 fn no_such_method() -> ErrorData {
     ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None)
+}
+
+fn called(tool: &'static str, outcome: &'static str) {
+    counter!("chatbox_mcp_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
 }
 
 fn unknown() -> ErrorData {

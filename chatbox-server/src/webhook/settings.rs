@@ -7,14 +7,16 @@ use chatbox_backends::webhook::{Endpoint, Signer, fresh_secret};
 use chatbox_core::connector::Egress;
 use chatbox_core::secret::Secret;
 use chatbox_core::template::{Templates, Written};
+use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What to do about most mistakes.
 const FIX: &str = "correct the [webhook] table";
 
 /// The `[webhook]` table: every message of the mailbox is posted there.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// Where to.
@@ -31,6 +33,7 @@ pub struct WebhookSettings {
     pub allow_private: bool,
     /// What is posted, by template.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", default)]
     pub templates: Written,
 }
 

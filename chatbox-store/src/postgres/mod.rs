@@ -12,18 +12,21 @@ mod trace;
 mod wire;
 mod writer;
 
+use crate::restored::Doubtful;
 use async_trait::async_trait;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
-    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
-    Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
+    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
+    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use sqlx::PgPool;
 use writer::Writer;
+
+pub use open::VERSION;
 
 /// A store on PostgreSQL 15 or newer, in the database's schema `chatbox`.
 ///
@@ -47,6 +50,17 @@ impl PostgresStore {
             pool: open::pool(options.clone()),
             writer: Writer::start(options),
         })
+    }
+
+    /// Gives up what a database was about to do when it was dumped: to be asked for once, after loading a dump and
+    /// before anybody opens it, since it may have been done in between.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn settle_restored(url: &str) -> Result<Doubtful, StoreError> {
+        let options = open::options(url)?;
+        open::prepare(&options).await?;
+        open::settle(&options).await
     }
 }
 
@@ -227,7 +241,7 @@ impl Store for PostgresStore {
         found.map_err(failed)
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         read::outbox_depth(&self.pool).await.map_err(failed)
     }
 

@@ -1,13 +1,14 @@
 //! Opening: what the server must be, and bringing its tables to this version.
 
 use super::failed;
+use crate::restored::Doubtful;
 use chatbox_core::store::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use std::str::FromStr;
 
-/// The newest version of the tables that this program knows.
-const VERSION: i32 = VERSIONS.len() as i32;
+/// What this program writes and reads.
+pub const VERSION: i32 = VERSIONS.len() as i32;
 /// What makes each version out of the one before.
 const VERSIONS: [&[&str]; 1] = [&[
     include_str!("sql/schema_1.sql"),
@@ -18,6 +19,8 @@ const VERSIONS: [&[&str]; 1] = [&[
     include_str!("sql/admin_1.sql"),
     include_str!("sql/records_1.sql"),
 ]];
+/// What is done once, after a dump was loaded.
+const RESTORED_SQL: &str = include_str!("sql/restored.sql");
 /// One program at a time changes tables.
 const MIGRATION_LOCK: i64 = 0x6368_6174_626f_7801;
 /// Connections for reads.
@@ -53,6 +56,19 @@ pub(super) async fn prepare(options: &PgConnectOptions) -> Result<(), StoreError
     };
     connection.close().await.map_err(failed)?;
     prepared
+}
+
+/// Gives up what a database was about to do when it was dumped.
+pub(super) async fn settle(options: &PgConnectOptions) -> Result<Doubtful, StoreError> {
+    let mut connection = options.connect().await.map_err(failed)?;
+    let mut change = connection.begin().await.map_err(failed)?;
+    let settled = change.execute(sqlx::raw_sql(RESTORED_SQL));
+    settled.await.map_err(failed)?;
+    let rows = sqlx::query_as("SELECT seq, state FROM doubtful ORDER BY seq");
+    let rows: Vec<(i64, String)> = rows.fetch_all(&mut *change).await.map_err(failed)?;
+    change.commit().await.map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    Ok(Doubtful::of(rows))
 }
 
 async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {

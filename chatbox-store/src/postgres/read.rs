@@ -6,8 +6,8 @@ use chatbox_core::connector::Revision;
 use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Overview,
-    Pending, PendingMedia, Position, Span, StateBox, Token, holds_every_word,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox,
+    Overview, Pending, PendingMedia, Position, Span, StateBox, Token, holds_every_word,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row};
@@ -264,10 +264,15 @@ pub(super) async fn delivery(pool: &PgPool, id: DeliveryId) -> Result<Option<Del
     Ok(sent.map(|sent| sent.delivery))
 }
 
-pub(super) async fn outbox_depth(pool: &PgPool) -> Result<u64> {
-    let depth = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'custody')";
-    let depth: i64 = sqlx::query_scalar(depth).fetch_one(pool).await?;
-    Ok(depth.unsigned_abs())
+pub(super) async fn outbox_depth(pool: &PgPool) -> Result<Depth> {
+    let depth = "SELECT count(*) FILTER (WHERE NOT handed), count(*) FILTER (WHERE handed) FROM ( \
+        SELECT EXISTS (SELECT FROM readers r WHERE r.id = o.owner) AS handed \
+        FROM outbox o WHERE state IN ('queued', 'custody')) o";
+    let (sends, hand_outs): (i64, i64) = sqlx::query_as(depth).fetch_one(pool).await?;
+    Ok(Depth {
+        sends: sends.unsigned_abs(),
+        hand_outs: hand_outs.unsigned_abs(),
+    })
 }
 
 /// The files of the newest bodies of messages.

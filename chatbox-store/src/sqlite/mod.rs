@@ -3,6 +3,7 @@
 //! One task writes; a few connections read. What a step does is written in SQL, in the files beside this one: a batch of
 //! steps is one command to the database. Decides nothing that a step does not say.
 
+mod backup;
 mod batch;
 mod encode;
 mod open;
@@ -16,14 +17,17 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
-    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
-    Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
+    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
+    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use read::Reader;
 use std::path::Path;
 use std::time::Duration;
 use writer::Writer;
+
+pub use backup::{Restored, Saved};
+pub use open::SCHEMA;
 
 /// How a file is opened.
 #[derive(Clone, Debug)]
@@ -62,6 +66,38 @@ impl SqliteStore {
             writer: Writer::start(opened.writing, opened.lock),
             reader: Reader::new(opened.reading),
         })
+    }
+
+    /// Writes everything committed so far into a new file, which its owner alone can read, and checks it. Whoever has
+    /// the database open goes on meanwhile. Nothing is left of a backup that failed.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with a code: `exists`, `io_error`, `damaged`.
+    pub async fn save(database: &Path, to: &Path) -> Result<Saved, StoreError> {
+        backup::save(database, to).await
+    }
+
+    /// Puts a backup in the place of a database that nobody has open, and what was there aside. What the backup was
+    /// about to do is not done: see [`crate::Doubtful`].
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with a code: `already_running`, `not_a_database`, `not_a_backup`, `schema_too_new`,
+    /// `damaged`, `io_error`. The database is as it was then.
+    pub async fn restore(backup: &Path, database: &Path) -> Result<Restored, StoreError> {
+        backup::restore(backup, database).await
+    }
+
+    /// Gives up what a database was about to do when it was saved: for one that was put in its place by hand.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] as [`Self::open`] does.
+    pub async fn settle_restored(database: &Path) -> Result<crate::Doubtful, StoreError> {
+        Self::open(database, SqliteOptions::default())
+            .await?
+            .close()
+            .await;
+        let _lock = open::take(database)?;
+        backup::settle(database).await
     }
 
     /// Commits what is queued, closes the file and gives it up to the next process. Everything after is
@@ -226,7 +262,7 @@ impl Store for SqliteStore {
         self.reader.state(connection, key).await
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.reader.outbox_depth().await
     }
 

@@ -1,6 +1,6 @@
 //! Opening the file: who may have it, what it must be, how safely it writes. Every refusal says what to do.
 
-use super::SqliteOptions;
+use super::{SqliteOptions, backup};
 use chatbox_core::store::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -9,7 +9,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// What this program writes and reads.
-pub(super) const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 1;
 /// `chat` as a number: says in the file whose it is.
 const APPLICATION: i64 = 0x6368_6174;
 /// Older ones can lose a commit when the write-ahead log starts over.
@@ -50,8 +50,7 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
     if path.is_dir() {
         return Err(foreign(path));
     }
-    make_folder(path)?;
-    let lock = lock(path)?;
+    let lock = take(path)?;
     let file = private()
         .open(path)
         .map_err(|error| unwritable(path, &error))?;
@@ -91,6 +90,14 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
     })
 }
 
+/// Takes the file for this process. What a restore that died left undone is done.
+pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
+    make_folder(path)?;
+    let lock = lock(path)?;
+    backup::finish(path).map_err(|error| unwritable(path, &error))?;
+    Ok(lock)
+}
+
 /// Looks before it writes: a file that is not ours, or newer than we are, is left as it is.
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
@@ -98,19 +105,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         .await
         .map_err(|error| unreadable(path, &error))?;
     check_version(&version)?;
-    let schema = number(connection, "PRAGMA user_version")
-        .await
-        .map_err(|error| unreadable(path, &error))?;
-    let application = number(connection, "PRAGMA application_id")
-        .await
-        .map_err(|error| unreadable(path, &error))?;
-    let tables = number(connection, "SELECT count(*) FROM sqlite_schema")
-        .await
-        .map_err(|error| unreadable(path, &error))?;
-    if application != APPLICATION && tables > 0 {
-        return Err(foreign(path));
-    }
-    check_schema(schema)?;
+    let schema = ours(connection, path).await?;
     write_ahead(connection).await?;
     if schema < SCHEMA {
         migrate(connection).await?;
@@ -127,6 +122,27 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         .await
         .map_err(|error| unwritable(path, &error))?;
     Ok(())
+}
+
+/// The schema of a file that is ours, or empty, and not newer than we are.
+pub(super) async fn ours(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<i64, StoreError> {
+    let schema = number(connection, "PRAGMA user_version")
+        .await
+        .map_err(|error| unreadable(path, &error))?;
+    let application = number(connection, "PRAGMA application_id")
+        .await
+        .map_err(|error| unreadable(path, &error))?;
+    let tables = number(connection, "SELECT count(*) FROM sqlite_schema")
+        .await
+        .map_err(|error| unreadable(path, &error))?;
+    if application != APPLICATION && tables > 0 {
+        return Err(foreign(path));
+    }
+    check_schema(schema)?;
+    Ok(schema)
 }
 
 async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, sqlx::Error> {
@@ -223,7 +239,7 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Ours to read and write, nobody else's. SQLite gives the files beside it the same rights.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -287,7 +303,7 @@ fn running(path: &Path, holder: &str) -> StoreError {
     }
 }
 
-fn foreign(path: &Path) -> StoreError {
+pub(super) fn foreign(path: &Path) -> StoreError {
     StoreError::Refused {
         code: "not_a_database",
         what: format!(
@@ -298,7 +314,7 @@ fn foreign(path: &Path) -> StoreError {
     }
 }
 
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+pub(super) fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Refused {
         code: "not_a_database",
         what: format!("{} cannot be read as a database: {error}", path.display()),

@@ -147,6 +147,14 @@ fn as_user<'a>(
     command.current_dir(folder)
 }
 
+/// One of PostgreSQL's own programs, of the version that serves.
+///
+/// # Panics
+/// Where there is no PostgreSQL.
+pub fn program(name: &str) -> PathBuf {
+    programs().join(name)
+}
+
 fn programs() -> PathBuf {
     if let Some(folder) = std::env::var_os("CHATBOX_TEST_PG_BIN") {
         return folder.into();

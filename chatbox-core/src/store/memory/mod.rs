@@ -17,9 +17,9 @@ mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Noted, Outcome,
-    Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span, StateBox,
-    Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
+    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
+    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -277,8 +277,8 @@ impl Store for MemoryStore {
         Ok(self.world().states.get(&place).cloned())
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StoreError> {
-        Ok(self.world().unsettled().count() as u64)
+    async fn outbox_depth(&self) -> Result<Depth, StoreError> {
+        Ok(self.world().depth())
     }
 
     async fn search(

@@ -4,8 +4,8 @@ use super::world::{Entry, World, awaits_media};
 use crate::event::{EventBody, Media};
 use crate::id::{ChatId, ConnectionId, EventId, MailboxId, Seq};
 use crate::store::{
-    Delivery, DeliveryFilter, LaneKey, LogRow, Pending, PendingMedia, Position, Sent, Story,
-    TraceStep, TurnRow, holds_every_word,
+    Delivery, DeliveryFilter, Depth, LaneKey, LogRow, Parcel, Pending, PendingMedia, Position,
+    Sent, Story, TraceStep, TurnRow, holds_every_word,
 };
 
 impl World {
@@ -51,6 +51,15 @@ impl World {
                 seen: member.seen,
             })
             .collect()
+    }
+
+    pub(super) fn depth(&self) -> Depth {
+        let handed = |sent: &&Sent| !matches!(sent.delivery.parcel, Parcel::Perform(_));
+        let (hand_outs, sends): (Vec<_>, Vec<_>) = self.unsettled().partition(handed);
+        Depth {
+            sends: sends.len() as u64,
+            hand_outs: hand_outs.len() as u64,
+        }
     }
 
     pub(super) fn queued(&self, lane: &LaneKey, limit: u32) -> Vec<Delivery> {

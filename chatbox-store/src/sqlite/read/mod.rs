@@ -8,9 +8,9 @@ use super::search;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token, TraceStep,
-    holds_every_word,
+    Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, LaneKey, LaneKind, LogRow,
+    Mailbox, Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token,
+    TraceStep, holds_every_word,
 };
 use rows::FromRow;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
@@ -418,10 +418,13 @@ impl Reader {
         self.one(query.bind(key.to_owned())).await
     }
 
-    pub(super) async fn outbox_depth(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'custody')";
-        let depth: Option<i64> = self.scalar(sqlx::query(sql)).await?;
-        Ok(depth.unwrap_or_default().unsigned_abs())
+    pub(super) async fn outbox_depth(&self) -> Result<Depth, StoreError> {
+        let sql = "SELECT count(*) FILTER (WHERE NOT handed) AS sends, \
+            count(*) FILTER (WHERE handed) AS hand_outs FROM ( \
+            SELECT owner IN (SELECT id FROM readers) AS handed \
+            FROM outbox WHERE state IN ('queued', 'custody'))";
+        let depth = self.one(sqlx::query(sql)).await?;
+        Ok(depth.unwrap_or_default())
     }
 
     /// Whether the search index has not come to the log's head.

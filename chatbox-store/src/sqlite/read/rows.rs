@@ -10,9 +10,9 @@ use chatbox_core::id::{
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted, Overview, Parcel,
-    PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError, Subscription, Token,
-    TurnRow,
+    Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted, Overview,
+    Parcel, PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError, Subscription,
+    Token, TurnRow,
 };
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -83,6 +83,15 @@ impl FromRow for Focus {
             chat: maybe(row, "focal")?.map(ChatId),
             revision: number(row, "focus_rev")?,
             recap: maybe(row, "recap_to")?.map(Seq).map(recap).transpose()?,
+        })
+    }
+}
+
+impl FromRow for Depth {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            sends: number(row, "sends")?.unsigned_abs(),
+            hand_outs: number(row, "hand_outs")?.unsigned_abs(),
         })
     }
 }
