@@ -1,11 +1,12 @@
 //! The push door: hands rows to a mailbox's own endpoint, in order in each chat, and settles every one of them. The endpoint
 //! says what became of one attempt; when the next one is due is decided with it, and kept in the outbox.
 
-use crate::dispatch::{keep_lane, until_due};
+use crate::dispatch::until_due;
 use crate::house::{House, millis};
 use crate::id::{DeliveryId, MailboxId, Millis};
+use crate::lease::Lease;
 use crate::store::{
-    Chat, Claim, Claimed, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, Settle, Settled, Step,
+    Chat, Claim, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, Settle, Settled, Step,
     StoreError,
 };
 use crate::{meters, router};
@@ -102,11 +103,14 @@ async fn take_due(house: &Arc<House>) -> Result<Duration, StoreError> {
     if endpoints.is_empty() {
         return Ok(SWEEP);
     }
+    let mut owners = Vec::new();
     for (mailbox, pushed) in endpoints {
         let free = pushed.room.available_permits();
         if free == 0 {
             continue;
         }
+        owners.push(mailbox.as_str().to_owned());
+        let asked = Instant::now();
         let claim = Claim {
             kind: LaneKind::Out,
             owner: Some(mailbox.as_str().to_owned()),
@@ -117,11 +121,12 @@ async fn take_due(house: &Arc<House>) -> Result<Duration, StoreError> {
         if let Outcome::Done(Done::Claimed { lanes }) = outcome {
             for lane in lanes {
                 let room = pushed.room.clone().try_acquire_owned().ok();
-                begin(house, &mailbox, pushed.clone(), room, lane);
+                let lease = Lease::new(house, lane, asked);
+                begin(house, &mailbox, pushed.clone(), room, lease);
             }
         }
     }
-    until_due(house, LaneKind::Out).await
+    until_due(house, LaneKind::Out, &owners).await
 }
 
 fn begin(
@@ -129,13 +134,13 @@ fn begin(
     mailbox: &MailboxId,
     pushed: Pushed,
     room: Option<OwnedSemaphorePermit>,
-    claimed: Claimed,
+    lease: Lease,
 ) {
     let (house, mailbox) = (house.clone(), mailbox.clone());
     house.tasks.clone().spawn(async move {
-        let work = drain(&house, &mailbox, &*pushed.endpoint, &claimed);
-        if let Err(error) = keep_lane(&house, &claimed, work).await {
-            tracing::error!(%error, lane = %claimed.lane.key, "a hand-out could not be settled");
+        let work = drain(&house, &mailbox, &*pushed.endpoint, &lease);
+        if let Some(Err(error)) = lease.hold(&house, work).await {
+            tracing::error!(%error, lane = %lease.lane.key, "a hand-out could not be settled");
         }
         drop(room);
         house.hands_due.notify_one();
@@ -143,28 +148,31 @@ fn begin(
 }
 
 /// Hands out the rows of a claimed lane in order, until none is left or one must wait.
-#[tracing::instrument(skip_all, fields(%mailbox, lane = %claimed.lane.key))]
+#[tracing::instrument(skip_all, fields(%mailbox, lane = %lease.lane.key))]
 async fn drain(
     house: &House,
     mailbox: &MailboxId,
     endpoint: &dyn Endpoint,
-    claimed: &Claimed,
+    lease: &Lease,
 ) -> Result<(), StoreError> {
     loop {
-        let rows = house.store.queued(&claimed.lane, ROWS).await?;
+        let rows = house.store.queued(&lease.lane, ROWS).await?;
         if rows.is_empty() || house.closing.is_cancelled() {
             let release = Settled::Release { after_ms: 0 };
-            return settle(house, claimed, None, release, None).await.map(drop);
+            return settle(house, lease, None, release, None).await.map(drop);
         }
         for row in &rows {
             if house.closing.is_cancelled() {
                 break;
             }
+            if !lease.is_ours() {
+                return Ok(());
+            }
             let (to, pause_after) = one(house, mailbox, endpoint, row).await?;
             if let Some(outcome) = ended(&to) {
                 meters::hand_out_ended(outcome);
             }
-            if !settle(house, claimed, Some(row.id), to, pause_after).await? {
+            if !settle(house, lease, Some(row.id), to, pause_after).await? {
                 return Ok(());
             }
         }
@@ -246,14 +254,14 @@ async fn hand_out(
 /// Whether the lane is still ours with rows in it. A row that was decided otherwise meanwhile is passed over.
 async fn settle(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     delivery: Option<DeliveryId>,
     to: Settled,
     pause_after: Option<u32>,
 ) -> Result<bool, StoreError> {
     let settle = Step::Settle(Box::new(Settle {
-        lane: claimed.lane.clone(),
-        fence: claimed.fence,
+        lane: lease.lane.clone(),
+        fence: lease.fence,
         delivery,
         to,
         pause_after,
@@ -262,7 +270,7 @@ async fn settle(
         Outcome::Done(Done::Settled { more, paused }) => {
             if more && paused {
                 let release = Settled::Release { after_ms: 0 };
-                Box::pin(self::settle(house, claimed, None, release, None)).await?;
+                Box::pin(self::settle(house, lease, None, release, None)).await?;
             }
             more && !paused
         }

@@ -12,7 +12,7 @@ use chatbox_core::admit::Policy;
 use chatbox_core::connector::{Egress, Secrets, Settings};
 use chatbox_core::id::{MailboxId, Platform};
 use chatbox_core::secret::Secret;
-use chatbox_core::store::StoreError;
+use chatbox_core::store::{Connection, StoreError};
 use chatbox_core::{Chatbox, Connect};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::{BTreeMap, HashMap};
@@ -273,29 +273,34 @@ impl App {
     /// The store. A connection that cannot start is logged and does not stop the others.
     pub async fn resume_all(&self) -> Result<(), StoreError> {
         for row in self.chatbox.store().connections().await? {
-            let running = self.chatbox.links().iter().any(|link| link.id == row.id);
-            if running {
-                continue;
-            }
-            let (id, platform) = (row.id.clone(), row.platform.clone());
-            let factory = self
-                .platforms
-                .get(&platform)
-                .or_else(|| feed(&row.ident, &platform));
-            let Some(factory) = factory else {
-                tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
-                continue;
-            };
-            let egress = if row.settings.contains("\"api_base\"") {
-                Egress::Private
-            } else {
-                Egress::Public
-            };
-            if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
-                tracing::error!(%id, %platform, %error, "a connection cannot start");
-            }
+            self.resume(row).await;
         }
         Ok(())
+    }
+
+    /// Starts a stored connection, unless it runs as it is stored.
+    pub(crate) async fn resume(&self, row: Connection) {
+        if self.chatbox.takes_up(&row) {
+            return;
+        }
+        let (id, platform) = (row.id.clone(), row.platform.clone());
+        let factory = self
+            .platforms
+            .get(&platform)
+            .or_else(|| feed(&row.ident, &platform));
+        let Some(factory) = factory else {
+            tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
+            return;
+        };
+        let egress = if row.settings.contains("\"api_base\"") {
+            Egress::Private
+        } else {
+            Egress::Public
+        };
+        self.chatbox.let_go(&id).await;
+        if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
+            tracing::error!(%id, %platform, %error, "a connection cannot start");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
 use crate::http::Limits;
+use crate::nodes::NodesSettings;
 use crate::paths::me;
 use crate::webhook::WebhookSettings;
 use chatbox_backends::{BackendSettings, Kind};
@@ -32,6 +33,8 @@ pub struct Config {
     pub behind_proxy: bool,
     /// What connections may take.
     pub limits: Limits,
+    /// What several servers on one database agree on.
+    pub nodes: NodesSettings,
     /// What answers.
     pub backend: BackendSettings,
     /// Where every message is posted, for an agent that lives elsewhere.
@@ -90,6 +93,7 @@ impl Config {
         if let Some(url) = &self.public_url {
             origin(url)?;
         }
+        self.nodes.check()?;
         self.backend.check().map_err(|error| {
             Failure::new(
                 "invalid_backend",

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod http;
 pub mod mcp;
 pub mod media;
+pub mod nodes;
 pub mod paths;
 mod placeholder;
 pub mod serve;

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
+use crate::nodes;
 use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
 use crate::tidings::{Telling, Tidings};
 use crate::vault;
@@ -171,6 +172,7 @@ pub async fn open(
         seal: Arc::new(vault),
         tuning: Tuning {
             turn_timeout: start.config.backend.timeout,
+            lease: start.config.nodes.lease,
             ..Tuning::default()
         },
     };
@@ -191,6 +193,7 @@ pub async fn open(
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
     if run {
         app.resume_all().await?;
+        nodes::follow(&app);
     }
     Ok(Opened {
         router: http::router(app.clone(), names, pages),

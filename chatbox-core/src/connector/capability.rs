@@ -73,6 +73,10 @@ pub struct Capabilities {
     /// An open stream shows life at least so often; silence for twice as long is a loss. `None` for streams that may
     /// be silent for ever.
     pub heartbeat: Option<Duration>,
+    /// Nothing is read from the platform: events are brought here. Any number of processes may have it open; of others, as
+    /// two readers would take each other's events, one at a time.
+    #[serde(default)]
+    pub passive: bool,
 }
 
 impl Capabilities {
@@ -93,6 +97,7 @@ impl Capabilities {
             typing: None,
             draft: None,
             heartbeat: None,
+            passive: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Hints, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -18,6 +18,11 @@ pub trait Layer: Debug + Send + Sync + 'static {
 
     /// As [`Store::commit`].
     async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError>;
+
+    /// As [`Store::hints`].
+    fn hints(&self) -> Option<Hints> {
+        self.beneath().hints()
+    }
 }
 
 #[async_trait]
@@ -122,8 +127,16 @@ impl<L: Layer> Store for L {
         self.beneath().pending_media(connection).await
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        self.beneath().next_due(kind).await
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: &[String],
+    ) -> Result<Option<Millis>, StoreError> {
+        self.beneath().next_due(kind, owners).await
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        Layer::hints(self)
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

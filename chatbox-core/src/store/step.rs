@@ -48,6 +48,9 @@ pub struct Accept {
     pub connection: ConnectionId,
     /// The policy it was admitted under; another is `Stale`.
     pub policy_rev: Revision,
+    /// Of a connection that one node at a time reads: under which fence it was read. Another is `Fenced`. The arrivals of
+    /// one call were read under the same.
+    pub fence: Option<Fence>,
     /// What happened.
     pub event: Event,
     /// Whether and when it starts a turn.
@@ -94,6 +97,8 @@ pub struct Skip {
     pub connection: ConnectionId,
     /// Where to.
     pub cursor: Cursor,
+    /// As of an accept.
+    pub fence: Option<Fence>,
 }
 
 /// What a lane is for.
@@ -105,6 +110,20 @@ pub enum LaneKind {
     /// Sends to one chat of a connection, or hand-outs of one chat to a mailbox's endpoint. Its owner is the connection
     /// or the mailbox.
     Out,
+    /// Reading a connection. Its owner is the connection, it is there for as long as the connection is, and it is always
+    /// wanted: who holds it is the one who reads.
+    Link,
+}
+
+impl LaneKind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Out => "out",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// One lane.
@@ -114,7 +133,7 @@ pub struct LaneKey {
     pub kind: LaneKind,
     /// A mailbox or connection id.
     pub owner: String,
-    /// `chat/<id>`, `session/<id>` or `mailbox`.
+    /// `chat/<id>`, `session/<id>`, `mailbox` or `link`.
     pub key: String,
 }
 
@@ -150,8 +169,20 @@ pub struct Renew {
     pub lane: LaneKey,
     /// The holder's fence; another is `Fenced`.
     pub fence: Fence,
-    /// The lease in milliseconds from now.
+    /// The lease in milliseconds from now. A lane that is always wanted is given back by a lease that is over: see
+    /// [`Renew::give_back`].
     pub lease_ms: i64,
+}
+
+impl Renew {
+    /// Lets go of a lane that is always wanted: whoever comes next has it.
+    pub fn give_back(lane: LaneKey, fence: Fence) -> Self {
+        Self {
+            lane,
+            fence,
+            lease_ms: -1,
+        }
+    }
 }
 
 /// Ends a turn: the chat's pending rows are handed over, its replies appended and queued, the lane released.
@@ -589,6 +620,15 @@ impl LaneKey {
             kind: LaneKind::Out,
             owner: mailbox.as_str().to_owned(),
             key: format!("chat/{chat}"),
+        }
+    }
+
+    /// The lane of whoever reads a connection.
+    pub fn link(connection: &ConnectionId) -> Self {
+        Self {
+            kind: LaneKind::Link,
+            owner: connection.as_str().to_owned(),
+            key: "link".to_owned(),
         }
     }
 

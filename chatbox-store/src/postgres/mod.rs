@@ -5,6 +5,7 @@
 //! first, and every time is the server's.
 
 mod decode;
+mod neighbours;
 mod open;
 mod read;
 mod trace;
@@ -15,10 +16,11 @@ use async_trait::async_trait;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Hints, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
+use neighbours::Neighbours;
 use sqlx::PgPool;
 use writer::Writer;
 
@@ -29,6 +31,7 @@ use writer::Writer;
 pub struct PostgresStore {
     pool: PgPool,
     writer: Writer,
+    neighbours: Neighbours,
 }
 
 impl PostgresStore {
@@ -40,9 +43,11 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let options = open::options(url)?;
         open::prepare(&options).await?;
+        let neighbours = Neighbours::start(options.clone());
         Ok(Self {
             pool: open::pool(options.clone()),
-            writer: Writer::start(options),
+            writer: Writer::start(options, neighbours.teller()),
+            neighbours,
         })
     }
 }
@@ -166,8 +171,17 @@ impl Store for PostgresStore {
         found.map_err(failed)
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        read::next_due(&self.pool, kind).await.map_err(failed)
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: &[String],
+    ) -> Result<Option<Millis>, StoreError> {
+        let due = read::next_due(&self.pool, kind, owners).await;
+        due.map_err(failed)
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        Some(self.neighbours.hints())
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

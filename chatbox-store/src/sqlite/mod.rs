@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Hints, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -172,8 +172,16 @@ impl Store for SqliteStore {
         self.reader.pending_media(connection).await
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        self.reader.next_due(kind).await
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: &[String],
+    ) -> Result<Option<Millis>, StoreError> {
+        self.reader.next_due(kind, owners).await
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        None
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

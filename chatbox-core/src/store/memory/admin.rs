@@ -190,8 +190,9 @@ impl World {
             connection,
             active: true,
         };
-        self.connections
-            .insert(connected.connection.id.clone(), connected);
+        let id = connected.connection.id.clone();
+        self.lane_mut(&LaneKey::link(&id)).wanted = 1;
+        self.connections.insert(id, connected);
         changed(1)
     }
 
@@ -237,6 +238,7 @@ impl World {
                 lane.rest();
             }
         }
+        self.lane_mut(&LaneKey::link(id)).rest();
         changed(1)
     }
 

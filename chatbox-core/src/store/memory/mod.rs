@@ -15,7 +15,7 @@ mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
+    Chat, Connection, Delivery, DeliveryFilter, Hints, LaneKey, LaneKind, LogRow, Mailbox, Outcome,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Step, Store, StoreError, Token,
     TraceStep,
 };
@@ -203,8 +203,16 @@ impl Store for MemoryStore {
         Ok(self.world().pending_media(connection))
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        Ok(self.world().next_due(kind))
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: &[String],
+    ) -> Result<Option<Millis>, StoreError> {
+        Ok(self.world().next_due(kind, owners))
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        None
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

@@ -32,9 +32,7 @@ CREATE TABLE connections (
   ident       TEXT NOT NULL,
   status      TEXT NOT NULL DEFAULT 'active', -- active | archived
   policy_rev  INTEGER NOT NULL DEFAULT 0,
-  holder      TEXT,
-  fence       INTEGER NOT NULL DEFAULT 0,
-  until       INTEGER,
+  fence       INTEGER NOT NULL DEFAULT 0,       -- of its link lane
   settings    TEXT NOT NULL,
   policy      TEXT NOT NULL,
   secret      TEXT,
@@ -149,7 +147,7 @@ CREATE TABLE raws (
 );
 
 CREATE TABLE lanes (
-  kind      TEXT NOT NULL,                    -- turn | hand | out
+  kind      TEXT NOT NULL,                    -- turn | out | link
   owner     TEXT NOT NULL,
   key       TEXT NOT NULL,
   wanted    INTEGER NOT NULL DEFAULT 0,
