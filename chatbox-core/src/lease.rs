@@ -94,12 +94,9 @@ impl Lease {
             return;
         }
         let (until, step) = (self.until(), Renew::give_back(self.lane, self.fence));
-        match timeout_at(until, router::single(house, Step::Renew(step))).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a lease was not given back; it ends by itself")
-            }
-            Err(_) => tracing::warn!("a lease was not given back; it ends by itself"),
+        let given = timeout_at(until, router::single(house, Step::Renew(step))).await;
+        if !matches!(given, Ok(Ok(_))) {
+            tracing::warn!(?given, "a lease was not given back; it ends by itself");
         }
     }
 }

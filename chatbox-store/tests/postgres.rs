@@ -4,6 +4,7 @@
 #[path = "suite/fault.rs"]
 mod fault;
 mod suite;
+mod vanish;
 
 use chatbox_core::id::ChatId;
 use chatbox_core::store::{Hint, Hints, MemoryStore, Renew, Step, Store, StoreError, Whither};
@@ -199,4 +200,27 @@ async fn after_a_lost_connection_everything_is_looked_at() {
     while next(&mut hints, Duration::from_secs(5)).await != Hint::everything() {
         assert!(began.elapsed() < Duration::from_secs(5));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_vanishes_is_given_up_and_its_successor_found() {
+    let url = pg::server().await.database().await;
+    let way = vanish::Way::to(&url);
+    let store = Arc::new(PostgresStore::open(&way.url).await.expect("a store"));
+    let house = House::new(store.clone()).await;
+    house.hear(message("e1", "d1", "one")).await;
+    store.now().await.expect("it reads");
+    // The connection is back among those that wait.
+    sleep(Duration::from_millis(300)).await;
+    way.vanish();
+    let began = Instant::now();
+    let commit = store.commit(vec![step(accept("c", message("e2", "d1", "two")))]);
+    let (committed, read) = tokio::join!(commit, store.now());
+    assert!(committed.is_err(), "{committed:?}");
+    assert!(read.is_err(), "{read:?}");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    // Said again, as whoever was not told does.
+    house.hear(message("e2", "d1", "two")).await;
+    store.now().await.expect("it reads");
 }

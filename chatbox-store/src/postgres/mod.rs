@@ -8,6 +8,7 @@ mod decode;
 mod neighbours;
 mod open;
 mod read;
+mod readers;
 mod trace;
 mod wire;
 mod writer;
@@ -21,15 +22,20 @@ use chatbox_core::store::{
     TraceStep,
 };
 use neighbours::Neighbours;
-use sqlx::PgPool;
+use readers::Readers;
+use std::time::Duration;
 use writer::Writer;
+
+/// A server that does not answer for so long is not there any more. What it was asked to commit may be done or not, as when
+/// it goes away in the middle.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// A store on PostgreSQL 15 or newer, in the database's schema `chatbox`.
 ///
 /// Dropping it closes its connections once what was handed to it is committed.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
+    readers: Readers,
     writer: Writer,
     neighbours: Neighbours,
 }
@@ -45,11 +51,15 @@ impl PostgresStore {
         open::prepare(&options).await?;
         let neighbours = Neighbours::start(options.clone());
         Ok(Self {
-            pool: open::pool(options.clone()),
+            readers: Readers::new(options.clone()),
             writer: Writer::start(options, neighbours.teller()),
             neighbours,
         })
     }
+}
+
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
 
 fn failed(error: sqlx::Error) -> StoreError {
@@ -66,29 +76,35 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<Millis, StoreError> {
-        read::now(&self.pool).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::now(&pool)).await
     }
 
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        read::mailboxes(&self.pool, None).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::mailboxes(&pool, None)).await
     }
 
     async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
-        let found = read::mailboxes(&self.pool, Some(id)).await;
-        Ok(found.map_err(failed)?.pop())
+        let pool = self.readers.pool();
+        let found = self.readers.answer(read::mailboxes(&pool, Some(id)));
+        Ok(found.await?.pop())
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
-        read::connections(&self.pool, None).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::connections(&pool, None)).await
     }
 
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        let found = read::connections(&self.pool, Some(id)).await;
-        Ok(found.map_err(failed)?.pop())
+        let pool = self.readers.pool();
+        let found = self.readers.answer(read::connections(&pool, Some(id)));
+        Ok(found.await?.pop())
     }
 
     async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
-        read::chat(&self.pool, id).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::chat(&pool, id)).await
     }
 
     async fn chat_of(
@@ -96,22 +112,29 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         handle: &Handle,
     ) -> Result<Option<Chat>, StoreError> {
-        let found = read::chat_of(&self.pool, connection, handle).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::chat_of(&pool, connection, handle))
+            .await
     }
 
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
-        let found = read::chats(&self.pool, mailbox, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::chats(&pool, mailbox, limit))
+            .await
     }
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
-        let chats = read::overview(&self.pool, mailbox, limit).await;
-        chats.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::overview(&pool, mailbox, limit))
+            .await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {
-        read::pending(&self.pool, lane).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::pending(&pool, lane)).await
     }
 
     async fn history(
@@ -120,17 +143,22 @@ impl Store for PostgresStore {
         before: Option<Seq>,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::history(&self.pool, of, before, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::history(&pool, of, before, limit))
+            .await
     }
 
     async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::since(&self.pool, chat, after, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::since(&pool, chat, after, limit))
+            .await
     }
 
     async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError> {
-        read::row(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::row(&pool, seq)).await
     }
 
     async fn seq_of(
@@ -138,37 +166,45 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         event: &EventId,
     ) -> Result<Option<Seq>, StoreError> {
-        let found = read::seq_of(&self.pool, connection, event).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::seq_of(&pool, connection, event))
+            .await
     }
 
     async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
-        read::names_of(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::names_of(&pool, seq)).await
     }
 
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
-        read::positions(&self.pool, chat).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::positions(&pool, chat)).await
     }
 
     async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        let found = read::queued(&self.pool, lane, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::queued(&pool, lane, limit)).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        read::deliveries(&self.pool, filter).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::deliveries(&pool, filter)).await
     }
 
     async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError> {
-        trace::trace(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(trace::trace(&pool, seq)).await
     }
 
     async fn pending_media(
         &self,
         connection: &ConnectionId,
     ) -> Result<Vec<PendingMedia>, StoreError> {
-        let found = read::pending_media(&self.pool, connection).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::pending_media(&pool, connection))
+            .await
     }
 
     async fn next_due(
@@ -176,8 +212,10 @@ impl Store for PostgresStore {
         kind: LaneKind,
         owners: &[String],
     ) -> Result<Option<Millis>, StoreError> {
-        let due = read::next_due(&self.pool, kind, owners).await;
-        due.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::next_due(&pool, kind, owners))
+            .await
     }
 
     fn hints(&self) -> Option<Hints> {
@@ -185,11 +223,13 @@ impl Store for PostgresStore {
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
-        read::token(&self.pool, prefix).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::token(&pool, prefix)).await
     }
 
     async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
-        read::tokens(&self.pool, start).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::tokens(&pool, start)).await
     }
 
     async fn state(
@@ -197,12 +237,15 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         key: &str,
     ) -> Result<Option<(Revision, StateBox)>, StoreError> {
-        let found = read::state(&self.pool, connection, key).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::state(&pool, connection, key))
+            .await
     }
 
     async fn outbox_depth(&self) -> Result<u64, StoreError> {
-        read::outbox_depth(&self.pool).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::outbox_depth(&pool)).await
     }
 
     async fn search(
@@ -211,11 +254,14 @@ impl Store for PostgresStore {
         words: &str,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::search(&self.pool, mailbox, words, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::search(&pool, mailbox, words, limit))
+            .await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read::delivery(&self.pool, id).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::delivery(&pool, id)).await
     }
 }

@@ -1,11 +1,10 @@
 //! The writer: one task that drains what is queued, commits it in one transaction and then answers.
 
 use super::neighbours::Teller;
-use super::{failed, wire};
+use super::{SILENCE, failed, silent, wire};
 use chatbox_core::store::{Outcome, Step, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor, PgConnection};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -13,9 +12,6 @@ use tokio::time::timeout;
 const BATCH: usize = 512;
 /// Calls that may wait before callers have to.
 const QUEUE: usize = 4096;
-/// A server that does not answer for so long is not there any more: what it was asked may be done or not, as when it goes
-/// away in the middle. Shorter than anything a lane's holder may do meanwhile.
-const SILENCE: Duration = Duration::from_secs(15);
 /// The function's statements are planned once for all batches, and always by index: they are planned while the
 /// tables are small.
 const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
@@ -120,10 +116,6 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
         Ok(connection)
     };
     timeout(SILENCE, connecting).await.map_err(|_| silent())?
-}
-
-fn silent() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
 
 /// Each step in a transaction of its own. After a step of a call failed the rest of the call is not tried.

@@ -60,6 +60,7 @@ fn unwritable(error: impl fmt::Display) -> StoreError {
 struct AcceptRow<'a> {
     connection: &'a str,
     rev: Revision,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fence: Option<Fence>,
     event_id: &'a str,
     handle: &'a str,
