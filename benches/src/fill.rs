@@ -187,6 +187,7 @@ pub fn accept(connection: &str, policy_rev: i64, n: i64, chats: i64) -> Step {
     Step::Accept(Box::new(Accept {
         connection: connection.into(),
         policy_rev,
+        fence: None,
         event,
         wake: Wake::NOW,
         cursor: None,

@@ -110,6 +110,8 @@ pub(crate) struct House {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) tuning: Tuning,
     pub(crate) worker: WorkerId,
+    /// Whether other processes may have the store open.
+    pub(crate) shared: bool,
     pub(crate) rates: Rates,
     pub(crate) links: watch::Sender<HashMap<ConnectionId, Arc<Link>>>,
     pub(crate) backends: RwLock<HashMap<MailboxId, Arc<dyn CognitiveBackend>>>,
@@ -131,6 +133,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, tuning: Tuning) -> Self {
         Self {
+            shared: store.hints().is_some(),
             store,
             blobs,
             tuning,

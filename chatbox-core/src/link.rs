@@ -5,7 +5,7 @@ use crate::connector::{Capabilities, DeliveryClass, LinkState, News, Parts, Revi
 use crate::id::{ConnectionId, ExternalId, MailboxId, Platform};
 use crate::markup::Dialect;
 use crate::meters;
-use crate::store::Connection;
+use crate::store::{Connection, SecretBox};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -33,7 +33,10 @@ pub struct Link {
     pub(crate) parts: Parts,
     pub(crate) news: broadcast::Sender<News>,
     pub(crate) due: Notify,
+    /// Nobody may be reading it any more.
+    pub(crate) vacant: Notify,
     pub(crate) stop: CancellationToken,
+    made_of: (ExternalId, String, Option<SecretBox>),
     policy: Mutex<(Arc<Policy>, Revision)>,
     health: watch::Sender<Health>,
     pause: Mutex<Option<Instant>>,
@@ -78,6 +81,8 @@ impl Link {
             parts,
             news,
             due: Notify::new(),
+            vacant: Notify::new(),
+            made_of: (row.ident.clone(), row.settings.clone(), row.secret.clone()),
             stop,
             policy: Mutex::new((Arc::new(row.policy.clone()), row.policy_rev)),
             health: watch::Sender::new(health),
@@ -92,6 +97,17 @@ impl Link {
     /// Whether the append is the delivery.
     pub fn is_native(&self) -> bool {
         self.capabilities.delivery == DeliveryClass::Native
+    }
+
+    /// Whether one process at a time may read it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        !self.is_native() && !self.capabilities.passive
+    }
+
+    /// Whether it was made of this row, or of the same account, settings and secrets.
+    pub fn is_made_of(&self, row: &Connection) -> bool {
+        let (ident, settings, secret) = &self.made_of;
+        (ident, settings, secret) == (&row.ident, &row.settings, &row.secret)
     }
 
     /// How it stands now.

@@ -4,13 +4,14 @@
 use crate::connector::{
     AdapterError, DeliveryClass, ErrorKind, Outbound, Receipt, Scope, Verb, Verdict, check,
 };
-use crate::dispatch::{keep_lane, until_due};
+use crate::dispatch::until_due;
 use crate::house::{House, millis};
 use crate::id::Millis;
+use crate::lease::Lease;
 use crate::link::Link;
 use crate::store::{
-    Admin, Chat, Claim, Claimed, Delivery, DeliveryState, Done, LaneKind, Outcome, Parcel, Settle,
-    Settled, Step, StoreError,
+    Admin, Chat, Claim, Delivery, DeliveryState, Done, LaneKind, Outcome, Parcel, Settle, Settled,
+    Step, StoreError,
 };
 use crate::{meters, router};
 use std::sync::Arc;
@@ -63,10 +64,11 @@ async fn take_due(
         return Ok(SWEEP);
     }
     let limit = u32::try_from(free).unwrap_or(u32::MAX);
-    let owner = Some(link.id.as_str().to_owned());
+    let owner = link.id.as_str().to_owned();
+    let asked = Instant::now();
     let claim = Claim {
         kind: LaneKind::Out,
-        owner,
+        owner: Some(owner.clone()),
         except: Vec::new(),
         offer: house.offer(),
         limit,
@@ -76,26 +78,22 @@ async fn take_due(
     {
         let full = lanes.len() == free;
         for lane in lanes {
-            begin(house, link, room.clone().try_acquire_owned().ok(), lane);
+            let room = room.clone().try_acquire_owned().ok();
+            begin(house, link, room, Lease::new(house, lane, asked));
         }
         if full {
             return Ok(SWEEP);
         }
     }
-    until_due(house, LaneKind::Out).await
+    until_due(house, LaneKind::Out, Some(&[owner])).await
 }
 
-fn begin(
-    house: &Arc<House>,
-    link: &Arc<Link>,
-    room: Option<OwnedSemaphorePermit>,
-    claimed: Claimed,
-) {
+fn begin(house: &Arc<House>, link: &Arc<Link>, room: Option<OwnedSemaphorePermit>, lease: Lease) {
     let (house, link) = (house.clone(), link.clone());
     house.tasks.clone().spawn(async move {
-        let work = drain(&house, &link, &claimed);
-        if let Err(error) = keep_lane(&house, &claimed, work).await {
-            tracing::error!(%error, lane = %claimed.lane.key, "a delivery could not be settled");
+        let work = drain(&house, &link, &lease);
+        if let Some(Err(error)) = lease.hold(&house, work).await {
+            tracing::error!(%error, lane = %lease.lane.key, "a delivery could not be settled");
         }
         drop(room);
         link.due.notify_one();
@@ -103,28 +101,28 @@ fn begin(
 }
 
 /// Sends the rows of a claimed lane in order, until none is left or one must wait.
-#[tracing::instrument(skip_all, fields(connection = %link.id, lane = %claimed.lane.key))]
-async fn drain(house: &House, link: &Link, claimed: &Claimed) -> Result<(), StoreError> {
+#[tracing::instrument(skip_all, fields(connection = %link.id, lane = %lease.lane.key))]
+async fn drain(house: &House, link: &Link, lease: &Lease) -> Result<(), StoreError> {
     loop {
-        let rows = house.store.queued(&claimed.lane, ROWS).await?;
+        let rows = house.store.queued(&lease.lane, ROWS).await?;
         let Some(first) = rows.first() else {
             let release = Settled::Release { after_ms: 0 };
-            return settle(house, claimed, None, release).await.map(drop);
+            return settle(house, lease, None, release).await.map(drop);
         };
         let Some(chat) = house.store.chat(first.chat).await? else {
             let failed = Settled::Failed {
                 reason: "the chat is gone".to_owned(),
             };
-            settle(house, claimed, Some(first), failed).await?;
+            settle(house, lease, Some(first), failed).await?;
             continue;
         };
         for row in &rows {
             if house.closing.is_cancelled() || link.stop.is_cancelled() || !link.is_up() {
-                return settle(house, claimed, None, Settled::Release { after_ms: 0 })
+                return settle(house, lease, None, Settled::Release { after_ms: 0 })
                     .await
                     .map(drop);
             }
-            if !send(house, link, claimed, &chat, row).await? {
+            if !send(house, link, lease, &chat, row).await? {
                 return Ok(());
             }
         }
@@ -135,13 +133,13 @@ async fn drain(house: &House, link: &Link, claimed: &Claimed) -> Result<(), Stor
 async fn send(
     house: &House,
     link: &Link,
-    claimed: &Claimed,
+    lease: &Lease,
     chat: &Chat,
     row: &Delivery,
 ) -> Result<bool, StoreError> {
     let Parcel::Perform(verb) = &row.parcel else {
         let reason = "a connection hands nothing to an endpoint".to_owned();
-        settle(house, claimed, Some(row), Settled::Failed { reason }).await?;
+        settle(house, lease, Some(row), Settled::Failed { reason }).await?;
         return Ok(true);
     };
     let out = Outbound {
@@ -151,26 +149,29 @@ async fn send(
     };
     let now = house.store.now().await?;
     let to = match opening(row, now) {
-        Opening::Settle(to) => to,
+        Opening::Settle(to) => Some(to),
         Opening::LookUp => match look_up(link, &out).await {
-            Found::Delivered(receipt) => Settled::Delivered { receipt },
-            Found::Missing => perform(house, link, row, &out).await?,
-            Found::Doubt(reason) => Settled::Unknown { reason },
+            Found::Delivered(receipt) => Some(Settled::Delivered { receipt }),
+            Found::Missing => perform(house, link, lease, row, &out).await?,
+            Found::Doubt(reason) => Some(Settled::Unknown { reason }),
         },
         Opening::Perform { custody } => {
             if custody
                 && !matches!(
-                    settle(house, claimed, Some(row), Settled::Custody).await?,
+                    settle(house, lease, Some(row), Settled::Custody).await?,
                     Hold::Ours { .. }
                 )
             {
                 return Ok(false);
             }
-            perform(house, link, row, &out).await?
+            perform(house, link, lease, row, &out).await?
         }
     };
+    let Some(to) = to else {
+        return Ok(false);
+    };
     count(link, row, verb, &to);
-    match settle(house, claimed, Some(row), to).await? {
+    match settle(house, lease, Some(row), to).await? {
         Hold::Ours { more } => Ok(more),
         Hold::Lost => Ok(false),
     }
@@ -234,21 +235,35 @@ async fn look_up(link: &Link, out: &Outbound) -> Found {
     }
 }
 
-/// Asks the adapter once and says what that means.
+/// Asks the adapter once and says what that means; nothing where the lane may be somebody else's by now.
 async fn perform(
     house: &House,
     link: &Link,
+    lease: &Lease,
     row: &Delivery,
     out: &Outbound,
-) -> Result<Settled, StoreError> {
+) -> Result<Option<Settled>, StoreError> {
+    if !lease.is_ours() {
+        return Ok(None);
+    }
     let asked = match check(&link.capabilities, &out.verb) {
         Ok(()) => link.parts.adapter.perform(out).await,
         Err(error) => Err(error),
     };
-    let error = match asked {
-        Ok(receipt) => return Ok(Settled::Delivered { receipt }),
-        Err(error) => error,
-    };
+    match asked {
+        Ok(receipt) => Ok(Some(Settled::Delivered { receipt })),
+        Err(error) => refused(house, link, row, out, error).await.map(Some),
+    }
+}
+
+/// What it means that the adapter did not do it.
+async fn refused(
+    house: &House,
+    link: &Link,
+    row: &Delivery,
+    out: &Outbound,
+    error: AdapterError,
+) -> Result<Settled, StoreError> {
     tracing::warn!(%error, delivery = %row.id, "not delivered");
     if let (Some(wait), Scope::Connection) = (error.retry_after(), error.scope()) {
         link.pause(wait);
@@ -351,11 +366,11 @@ enum Hold {
 
 async fn settle(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     row: Option<&Delivery>,
     to: Settled,
 ) -> Result<Hold, StoreError> {
-    let (lane, fence) = (claimed.lane.clone(), claimed.fence);
+    let (lane, fence) = (lease.lane.clone(), lease.fence);
     let step = Settle {
         lane,
         fence,

@@ -2,13 +2,14 @@
 //! settles every one of them. The endpoint says what became of one attempt; when the next one is due is decided with it, and
 //! kept in the outbox. One that has too much to do, or is dead, takes no room from the others.
 
-use crate::dispatch::{keep_lane, until_due};
+use crate::dispatch::until_due;
 use crate::house::{House, millis};
 use crate::id::{DeliveryId, MailboxId, Millis};
+use crate::lease::Lease;
 use crate::link::locked;
 use crate::store::{
-    Chat, Claim, Claimed, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, ServiceEvent, Settle,
-    Settled, Step, StoreError,
+    Chat, Claim, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, ServiceEvent, Settle, Settled,
+    Step, StoreError,
 };
 use crate::{meters, router};
 use async_trait::async_trait;
@@ -149,6 +150,7 @@ async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, 
         if limit == 0 {
             return Ok(SWEEP);
         }
+        let asked = Instant::now();
         let claim = Claim {
             kind: LaneKind::Push,
             owner: None,
@@ -164,10 +166,11 @@ async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, 
         for lane in lanes {
             let room = house.rooms.of(&lane.lane.owner, house.tuning.hands);
             let place = all.clone().try_acquire_owned().ok();
-            begin(house, endpoint.clone(), room, place, lane);
+            let lease = Lease::new(house, lane, asked);
+            begin(house, endpoint.clone(), room, place, lease);
         }
         if !left {
-            return until_due(house, LaneKind::Push).await;
+            return until_due(house, LaneKind::Push, None).await;
         }
     }
 }
@@ -177,7 +180,7 @@ fn begin(
     endpoint: Arc<dyn Endpoint>,
     room: Arc<Semaphore>,
     place: Option<OwnedSemaphorePermit>,
-    claimed: Claimed,
+    lease: Lease,
 ) {
     // Taken now if there is room, so that the next claim sees who is full.
     let taken = room.clone().try_acquire_owned().ok();
@@ -188,10 +191,10 @@ fn begin(
                 Some(taken) => Some(taken),
                 None => room.acquire_owned().await.ok(),
             };
-            drain(&house, &*endpoint, &claimed).await
+            drain(&house, &*endpoint, &lease).await
         };
-        if let Err(error) = keep_lane(&house, &claimed, work).await {
-            tracing::error!(%error, lane = %claimed.lane.key, "a hand-out could not be settled");
+        if let Some(Err(error)) = lease.hold(&house, work).await {
+            tracing::error!(%error, lane = %lease.lane.key, "a hand-out could not be settled");
         }
         drop(place);
         house.hands_due.notify_one();
@@ -199,27 +202,26 @@ fn begin(
 }
 
 /// Hands out the rows of a claimed lane in order, until none is left or one must wait.
-#[tracing::instrument(skip_all, fields(owner = %claimed.lane.owner, lane = %claimed.lane.key))]
-async fn drain(
-    house: &House,
-    endpoint: &dyn Endpoint,
-    claimed: &Claimed,
-) -> Result<(), StoreError> {
+#[tracing::instrument(skip_all, fields(owner = %lease.lane.owner, lane = %lease.lane.key))]
+async fn drain(house: &House, endpoint: &dyn Endpoint, lease: &Lease) -> Result<(), StoreError> {
     loop {
-        let rows = house.store.queued(&claimed.lane, ROWS).await?;
+        let rows = house.store.queued(&lease.lane, ROWS).await?;
         if rows.is_empty() || house.closing.is_cancelled() {
             let release = Settled::Release { after_ms: 0 };
-            return settle(house, claimed, None, release, None).await.map(drop);
+            return settle(house, lease, None, release, None).await.map(drop);
         }
         for row in &rows {
             if house.closing.is_cancelled() {
                 break;
             }
+            if !lease.is_ours() {
+                return Ok(());
+            }
             let (to, pause_after) = one(house, endpoint, row).await?;
             if let Some(outcome) = ended(&to) {
                 meters::hand_out_ended(outcome);
             }
-            if !settle(house, claimed, Some(row.id), to, pause_after).await? {
+            if !settle(house, lease, Some(row.id), to, pause_after).await? {
                 return Ok(());
             }
         }
@@ -309,14 +311,14 @@ async fn hand_out(house: &House, delivery: &Delivery) -> Result<Option<HandOut>,
 /// Whether the lane is still ours with rows in it. A row that was decided otherwise meanwhile is passed over.
 async fn settle(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     delivery: Option<DeliveryId>,
     to: Settled,
     pause_after: Option<u32>,
 ) -> Result<bool, StoreError> {
     let settle = Step::Settle(Box::new(Settle {
-        lane: claimed.lane.clone(),
-        fence: claimed.fence,
+        lane: lease.lane.clone(),
+        fence: lease.fence,
         delivery,
         to,
         pause_after,
@@ -325,7 +327,7 @@ async fn settle(
         Outcome::Done(Done::Settled { more, paused }) => {
             if more && paused {
                 let release = Settled::Release { after_ms: 0 };
-                Box::pin(self::settle(house, claimed, None, release, None)).await?;
+                Box::pin(self::settle(house, lease, None, release, None)).await?;
             }
             more && !paused
         }

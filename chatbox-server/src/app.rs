@@ -11,7 +11,7 @@ use crate::tidings::Tidings;
 use crate::webhook::Webhooks;
 use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
-use chatbox_core::connector::{Egress, Secrets, Settings};
+use chatbox_core::connector::{AdapterFactory, Egress, Secrets, Settings};
 use chatbox_core::id::{ConnectionId, MailboxId, Platform};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Connection, StoreError};
@@ -307,39 +307,44 @@ impl App {
     /// The store. A connection that cannot start is logged and does not stop the others.
     pub async fn resume_all(&self) -> Result<(), StoreError> {
         for row in self.chatbox.store().connections().await? {
-            let running = self.chatbox.links().iter().any(|link| link.id == row.id);
-            if running {
-                continue;
-            }
-            let (id, platform) = (row.id.clone(), row.platform.clone());
-            #[cfg(feature = "connector")]
-            if let Some(factory) = crate::connector::factory(&row) {
-                let egress = crate::connector::EGRESS;
-                if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
-                    tracing::error!(%id, %platform, %error, "a connector's connection cannot start");
-                }
-                continue;
-            }
-            let factory = self.platforms.get(&platform).or_else(|| feed(&row));
-            let Some(factory) = factory else {
-                tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
-                continue;
-            };
-            let egress = if row.settings.contains("\"api_base\"") {
-                Egress::Private
-            } else {
-                Egress::Public
-            };
-            if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
-                tracing::error!(%id, %platform, %error, "a connection cannot start");
-            }
+            self.resume(row).await;
         }
         Ok(())
+    }
+
+    /// Who builds a stored connection's adapter, and where that may go.
+    fn factory_of(&self, row: &Connection) -> Option<(Arc<dyn AdapterFactory>, Egress)> {
+        #[cfg(feature = "connector")]
+        if let Some(factory) = crate::connector::factory(row) {
+            return Some((factory, crate::connector::EGRESS));
+        }
+        let factory = self.platforms.get(&row.platform).or_else(|| feed(row))?;
+        let egress = match row.settings.contains("\"api_base\"") {
+            true => Egress::Private,
+            false => Egress::Public,
+        };
+        Some((factory, egress))
+    }
+
+    /// Starts a stored connection, unless it runs as it is stored.
+    pub(crate) async fn resume(&self, row: Connection) {
+        if self.chatbox.takes_up(&row) {
+            return;
+        }
+        let (id, platform) = (row.id.clone(), row.platform.clone());
+        let Some((factory, egress)) = self.factory_of(&row) else {
+            tracing::error!(%id, %platform, "this program was built without that channel; its messages wait");
+            return;
+        };
+        self.chatbox.let_go(&id).await;
+        if let Err(error) = self.chatbox.resume(row, &factory, egress).await {
+            tracing::error!(%id, %platform, %error, "a connection cannot start");
+        }
     }
 }
 
 /// A feed is its own account: no platform's account has its platform's or its mailbox's name.
-fn feed(row: &Connection) -> Option<Arc<dyn chatbox_core::connector::AdapterFactory>> {
+fn feed(row: &Connection) -> Option<Arc<dyn AdapterFactory>> {
     let ident = row.ident.as_str();
     let is_feed = ident == row.platform.as_str() || ident == row.mailbox.as_str();
     (is_feed && row.platform.as_str() != "webchat").then(|| {

@@ -2,7 +2,7 @@
 //! connector by its own token.
 
 use chatbox_core::admit::hash;
-use chatbox_core::id::{AccountId, ExternalId, Millis, code, fresh};
+use chatbox_core::id::{AccountId, ExternalId, MailboxId, Millis, code, fresh};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Admin, Step, Store, StoreError, Token};
 use clap::ValueEnum;
@@ -288,6 +288,19 @@ impl Auth {
         let token = self.found(whole).await?;
         let token = token.filter(|token| lives(token) && allows(token));
         Ok(token.map(|token| token.principal))
+    }
+
+    /// Whether the token with this hash is still the one of a mailbox's agent.
+    ///
+    /// # Errors
+    /// The store.
+    pub(crate) async fn is_agents(
+        &self,
+        mailbox: &MailboxId,
+        hash: &str,
+    ) -> Result<bool, StoreError> {
+        let token = self.store.token(&crate::mcp::prefix(mailbox)).await?;
+        Ok(token.is_some_and(|token| token.hash == hash && !token.scopes.is_empty()))
     }
 
     /// A one-use ticket for a socket.

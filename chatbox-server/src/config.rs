@@ -9,6 +9,7 @@ pub use schema::schema;
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
 use crate::http::Limits;
+use crate::nodes::NodesSettings;
 use crate::paths::me;
 use crate::webhook::WebhookSettings;
 use chatbox_backends::{BackendSettings, Kind};
@@ -41,6 +42,8 @@ pub struct Config {
     pub behind_proxy: bool,
     /// What connections may take.
     pub limits: Limits,
+    /// What several servers on one database agree on.
+    pub nodes: NodesSettings,
     /// What answers.
     pub backend: BackendSettings,
     /// Where every message is posted, for an agent that lives elsewhere.
@@ -133,6 +136,7 @@ impl Config {
         if let Some(url) = &self.public_url {
             origin(url).map_err(at(&["public_url"]))?;
         }
+        self.nodes.check().map_err(at(&["nodes", "lease"]))?;
         self.backend.check().map_err(|error| {
             let key = error.key().unwrap_or_default();
             let fix = "correct the [backend] table";

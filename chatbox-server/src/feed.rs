@@ -55,7 +55,9 @@ impl ChannelAdapter for Feed {
             max: usize::MAX,
             unit: Unit::Scalar,
         };
-        Capabilities::new(DeliveryClass::Idempotent, text)
+        let mut capabilities = Capabilities::new(DeliveryClass::Idempotent, text);
+        capabilities.passive = true;
+        capabilities
     }
 
     async fn probe(&self) -> Result<Identity> {

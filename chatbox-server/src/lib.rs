@@ -16,6 +16,7 @@ mod gauges;
 pub mod http;
 pub mod mcp;
 pub mod media;
+pub mod nodes;
 pub mod paths;
 mod placeholder;
 mod records;

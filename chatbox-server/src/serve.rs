@@ -8,6 +8,7 @@ use crate::database::Database;
 use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
+use crate::nodes;
 use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
 use crate::tidings::{Telling, Tidings};
 use crate::vault;
@@ -184,6 +185,7 @@ pub async fn open(
         seal: Arc::new(vault),
         tuning: Tuning {
             turn_timeout: start.config.backend.timeout,
+            lease: start.config.nodes.lease,
             ..Tuning::default()
         },
     };
@@ -210,6 +212,7 @@ pub async fn open(
     let last = async {}.boxed();
     if run {
         app.resume_all().await?;
+        nodes::follow(&app);
     }
     Ok(Opened {
         router: http::router(app.clone(), names, pages),

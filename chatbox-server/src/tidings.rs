@@ -24,14 +24,22 @@ impl Tidings {
         bell
     }
 
-    fn ring(&self, mailbox: &MailboxId) {
+    /// Whoever waits for news of any mailbox looks again.
+    pub(crate) fn ring_all(&self) {
+        let bells: Vec<_> = self.bells().values().filter_map(Weak::upgrade).collect();
+        bells.iter().for_each(|bell| bell.notify_waiters());
+    }
+
+    /// Whoever waits for news of this mailbox looks again.
+    pub(crate) fn ring(&self, mailbox: &MailboxId) {
         let bell = self.bells().get(mailbox).and_then(Weak::upgrade);
         if let Some(bell) = bell {
             bell.notify_waiters();
         }
     }
 
-    fn nobody_waits(&self) -> bool {
+    /// Whether nobody waits for any.
+    pub(crate) fn nobody_waits(&self) -> bool {
         self.bells().is_empty()
     }
 
@@ -119,7 +127,7 @@ fn whose(step: &Step) -> Option<Whose> {
     let owner = |owner: &String, kind| match kind {
         LaneKind::Turn => Whose::Mailbox(owner.as_str().into()),
         LaneKind::Push => Whose::Mailbox(owner.as_str().into()),
-        LaneKind::Out => Whose::Connection(owner.as_str().into()),
+        LaneKind::Out | LaneKind::Link => Whose::Connection(owner.as_str().into()),
     };
     match step {
         Step::Accept(accept) => Some(Whose::Connection(accept.connection.clone())),

@@ -6,11 +6,16 @@ mod fault;
 #[path = "suite/restored.rs"]
 mod restored;
 mod suite;
+mod vanish;
 
-use chatbox_core::store::{MemoryStore, Store, StoreError};
+use chatbox_core::id::ChatId;
+use chatbox_core::store::{Hint, Hints, MemoryStore, Renew, Step, Store, StoreError, Whither};
 use chatbox_store::PostgresStore;
 use chatbox_test_postgres as pg;
 use std::sync::Arc;
+use std::time::Duration;
+use suite::house::{House, accept, message, step};
+use tokio::time::{Instant, sleep, timeout};
 
 async fn open() -> (Arc<dyn Store>, ()) {
     let url = pg::server().await.database().await;
@@ -120,4 +125,128 @@ async fn what_a_dump_was_about_to_do_is_not_done_again() {
     let doubtful = PostgresStore::settle_restored(&to).await.expect("settled");
     let store = Arc::new(PostgresStore::open(&to).await.expect("a store"));
     restored::at_rest(store, &doubtful, unanswered).await;
+}
+
+/// Two processes on one database that have heard of each other, with a mailbox and a connection.
+async fn neighbours() -> (House, PostgresStore, Hints, String) {
+    let url = pg::server().await.database().await;
+    let first = PostgresStore::open(&url).await.expect("a store");
+    let house = House::new(Arc::new(first)).await;
+    let second = PostgresStore::open(&url).await.expect("a store");
+    let mut hints = second.hints().expect("others can have it open");
+    let lane = house
+        .claim(chatbox_core::store::LaneKind::Link)
+        .await
+        .remove(0);
+    // Until the first knows of the second it tells nobody: something harmless is told again and again.
+    let began = Instant::now();
+    loop {
+        let renew = Renew::give_back(lane.lane.clone(), lane.fence);
+        house.one(Step::Renew(renew)).await;
+        let heard = timeout(Duration::from_millis(100), hints.recv()).await;
+        if heard.is_ok_and(|hint| hint.is_ok_and(|hint| hint.links && !hint.house)) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "never heard");
+    }
+    sleep(Duration::from_millis(200)).await;
+    while hints.try_recv().is_ok() {}
+    (house, second, hints, url)
+}
+
+async fn next(hints: &mut Hints, within: Duration) -> Hint {
+    let hint = timeout(within, hints.recv()).await;
+    hint.expect("in time").expect("it is told")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_commits_another_hears_of_at_once() {
+    let (house, _second, mut hints, _) = neighbours().await;
+    house.hear(message("e1", "d1", "hello")).await;
+    let hint = next(&mut hints, Duration::from_millis(500)).await;
+    assert_eq!(hint.chats, Whither::Some([ChatId(1)].into()));
+    assert!(hint.turns && hint.sends && !hint.house);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_is_told_together_and_nothing_of_it_is_lost() {
+    let (house, _second, mut hints, _) = neighbours().await;
+    for n in 0..40 {
+        let steps = (0..25).map(|m| {
+            let room = format!("room {n} {m}");
+            step(accept("c", message(&room, &room, "hello")))
+        });
+        house.all(steps.collect()).await;
+    }
+    let mut all = Hint::default();
+    let mut count = 0;
+    while let Ok(hint) = timeout(Duration::from_secs(1), hints.recv()).await {
+        all.merge(hint.expect("few enough to wait"));
+        count += 1;
+    }
+    assert!(count < 200, "{count} for 40 commits of 25 rows");
+    match all.chats {
+        Whither::Any => {}
+        Whither::Some(chats) => assert_eq!(chats.len(), 1000),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_alone_tells_nobody() {
+    let server = pg::server().await;
+    let url = server.database().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    let house = House::new(Arc::new(PostgresStore::open(&url).await.expect("a store"))).await;
+    let mut listener = sqlx::postgres::PgListener::connect(&url)
+        .await
+        .expect("a server");
+    listener.listen("chatbox").await.expect("it listens");
+    for n in 0..20 {
+        house.hear(message(&format!("e{n}"), "d1", "hello")).await;
+    }
+    server.run(&name, "NOTIFY chatbox, 'the end'").await;
+    loop {
+        let heard = listener.recv().await.expect("it goes on");
+        match heard.payload() {
+            "the end" => break,
+            // That it is there, and nothing else.
+            beat => assert!(beat.ends_with("  "), "{beat:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_lost_connection_everything_is_looked_at() {
+    let (_house, _second, mut hints, url) = neighbours().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND query ILIKE 'LISTEN%'";
+    pg::server().await.run(&name, end).await;
+    let began = Instant::now();
+    while next(&mut hints, Duration::from_secs(5)).await != Hint::everything() {
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_vanishes_is_given_up_and_its_successor_found() {
+    let url = pg::server().await.database().await;
+    let way = vanish::Way::to(&url);
+    let store = Arc::new(PostgresStore::open(&way.url).await.expect("a store"));
+    let house = House::new(store.clone()).await;
+    house.hear(message("e1", "d1", "one")).await;
+    store.now().await.expect("it reads");
+    // The connection is back among those that wait.
+    sleep(Duration::from_millis(300)).await;
+    way.vanish();
+    let began = Instant::now();
+    let commit = store.commit(vec![step(accept("c", message("e2", "d1", "two")))]);
+    let (committed, read) = tokio::join!(commit, store.now());
+    assert!(committed.is_err(), "{committed:?}");
+    assert!(read.is_err(), "{read:?}");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    // Said again, as whoever was not told does.
+    house.hear(message("e2", "d1", "two")).await;
+    store.now().await.expect("it reads");
 }

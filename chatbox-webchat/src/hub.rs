@@ -202,6 +202,8 @@ impl Hub {
             match news.recv().await {
                 Ok(News::Line { chat, line, prev }) => self.line(&chat, &line, prev),
                 Ok(News::Positions { chat, positions }) => self.moved(&chat, &positions),
+                Ok(News::Missed { chat: Some(chat) }) => self.lag_in(&chat),
+                Ok(News::Missed { chat: None }) => self.lag(),
                 Ok(_) => {}
                 Err(RecvError::Lagged(missed)) => {
                     tracing::debug!(missed, "news was missed; sockets read the log");
@@ -247,6 +249,12 @@ impl Hub {
             chat.seats
                 .iter()
                 .for_each(|seat| seat.moved(positions.into()));
+        }
+    }
+
+    fn lag_in(&self, handle: &Handle) {
+        if let Some(chat) = self.lock().get(handle) {
+            chat.seats.iter().for_each(|seat| seat.lag());
         }
     }
 

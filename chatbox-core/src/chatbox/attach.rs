@@ -117,6 +117,22 @@ impl Chatbox {
         Ok(())
     }
 
+    /// Stops a connection here. Its row stays as it is.
+    pub async fn let_go(&self, id: &ConnectionId) {
+        self.detach(id).await;
+    }
+
+    /// Whether a connection runs here as its row says. Who may talk is taken from the row.
+    pub fn takes_up(&self, row: &Connection) -> bool {
+        let Some(link) = self.house.link(&row.id) else {
+            return false;
+        };
+        if link.policy().1 < row.policy_rev {
+            link.set_policy(row.policy.clone(), row.policy_rev);
+        }
+        link.is_made_of(row)
+    }
+
     pub(super) async fn detach(&self, id: &ConnectionId) {
         let mut old = None;
         self.house.links.send_modify(|links| old = links.remove(id));

@@ -67,7 +67,15 @@ impl Chatbox {
             Some(row) => row,
             None => {
                 let ident = connect.mailbox.as_str().into();
-                self.insert(&connect, ident, connect.policy.clone()).await?
+                let made = self.insert(&connect, ident, connect.policy.clone()).await;
+                match made {
+                    // Another node may have made it just now.
+                    Err(Error::AccountInUse { .. } | Error::Conflict(_)) => {
+                        let found = self.existing(&connect, None).await?;
+                        found.map_or(made, Ok)?
+                    }
+                    made => made?,
+                }
             }
         };
         self.begin(row, connect).await

@@ -15,6 +15,7 @@ use crate::dispatch;
 use crate::house::{Error, House, Tuning};
 use crate::id::{AccountId, MailboxId};
 use crate::link::Link;
+use crate::neighbours;
 use crate::push::{self, Endpoint};
 use crate::router;
 use crate::seal::{Seal, Unsealed};
@@ -67,6 +68,9 @@ impl Chatbox {
         let house = Arc::new(House::new(store, blobs, tuning));
         house.tasks.spawn(dispatch::run(house.clone()));
         house.tasks.spawn(push::run(house.clone()));
+        if let Some(hints) = house.store.hints() {
+            house.tasks.spawn(neighbours::run(house.clone(), hints));
+        }
         Self { house, seal }
     }
 

@@ -27,7 +27,7 @@ impl Chatbox {
             confirm: Some(confirm),
             may_wait: true,
         };
-        let taken = router::accept(&self.house, &link, vec![arrival]).await?;
+        let taken = router::accept(&self.house, &link, None, vec![arrival]).await?;
         dispatch::begin_taken(&self.house, taken.claims);
         if taken.owed {
             self.house.turns_due.notify_one();

@@ -92,6 +92,10 @@ pub struct Capabilities {
     #[serde(with = "millis", rename = "heartbeat_ms", default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Duration>,
+    /// Nothing is read from the platform: events are brought here. Any number of processes may have it open; of others, as
+    /// two readers would take each other's events, one at a time.
+    #[serde(default)]
+    pub passive: bool,
 }
 
 /// Times as whole milliseconds, which every language reads.
@@ -134,6 +138,7 @@ impl Capabilities {
             typing: None,
             draft: None,
             heartbeat: None,
+            passive: false,
         }
     }
 }

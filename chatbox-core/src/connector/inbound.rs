@@ -115,6 +115,8 @@ pub enum LinkState {
         /// Why, for people.
         reason: String,
     },
+    /// Another node reads it.
+    Elsewhere,
     /// Only the operator can help.
     NeedsAttention {
         /// Why, and what to do.

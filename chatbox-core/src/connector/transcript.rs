@@ -107,6 +107,11 @@ pub enum News {
         /// How far they are now.
         positions: Positions,
     },
+    /// Something was committed that is not told here: whoever follows the chat reads `since`.
+    Missed {
+        /// Where; anywhere if it is not known.
+        chat: Option<Handle>,
+    },
 }
 
 /// The log cannot answer.

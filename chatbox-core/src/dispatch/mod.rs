@@ -5,12 +5,13 @@ mod turn;
 
 use crate::house::House;
 use crate::id::Millis;
+use crate::lease::Lease;
 use crate::router;
-use crate::store::{Claim, Claimed, Done, LaneKind, Outcome, Pending, Step, StoreError};
+use crate::store::{Claim, Done, LaneKind, Outcome, Pending, Step, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Lanes are looked for at least so often, in case a hint was lost.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -50,15 +51,19 @@ async fn take_due(
     }
     let limit = u32::try_from(free.min(64)).unwrap_or(64);
     // Only what somebody here answers: anything else would be taken for nothing, and kept from who does answer it.
-    let answered = house.answered();
-    let owners = match answered {
+    let answered = house.answered().map(|these| {
+        let these = these.into_iter();
+        these.map(|it| it.as_str().to_owned()).collect::<Vec<_>>()
+    });
+    let owners = match &answered {
         None => vec![None],
-        Some(these) => these.into_iter().map(Some).collect(),
+        Some(these) => these.iter().cloned().map(Some).collect(),
     };
     for owner in owners {
+        let asked = Instant::now();
         let claim = Claim {
             kind: LaneKind::Turn,
-            owner: owner.map(|mailbox| mailbox.as_str().to_owned()),
+            owner,
             except: Vec::new(),
             offer: house.offer(),
             limit,
@@ -69,55 +74,53 @@ async fn take_due(
             let full = lanes.len() == limit as usize;
             for lane in lanes {
                 let room = room.clone().try_acquire_owned().ok();
-                begin(house, room, lane, None);
+                begin(house, room, Lease::new(house, lane, asked), None);
             }
             if full {
                 return Ok(Duration::ZERO);
             }
         }
     }
-    until_due(house, LaneKind::Turn).await
+    until_due(house, LaneKind::Turn, answered.as_deref()).await
 }
 
-/// How long until a lane of this kind is due, at most one sweep.
-pub(crate) async fn until_due(house: &House, kind: LaneKind) -> Result<Duration, StoreError> {
-    let Some(due) = house.store.next_due(kind).await? else {
-        return Ok(SWEEP);
-    };
-    let Millis(now) = house.store.now().await?;
-    let wait = u64::try_from(due.0.saturating_sub(now)).unwrap_or(0);
-    // A lane that is due and was not claimed is somebody else's, of a connection that is down, or beyond the limit:
-    // never spin on it.
-    let least = if wait == 0 {
+/// How long until a lane of this kind and of one of these owners, or of anybody, is due, at most one sweep.
+pub(crate) async fn until_due(
+    house: &House,
+    kind: LaneKind,
+    owners: Option<&[String]>,
+) -> Result<Duration, StoreError> {
+    let wait = due_in(house, kind, owners).await?.unwrap_or(SWEEP);
+    // A lane that is due and was not claimed is somebody else's by now, or beyond the limit: never spin on it.
+    let least = if wait == Duration::ZERO {
         OVERDUE
     } else {
         Duration::from_millis(5)
     };
-    Ok(Duration::from_millis(wait).clamp(least, SWEEP))
+    Ok(wait.clamp(least, SWEEP))
 }
 
-/// Keeps a lane while `work` is done under it. Work goes on when the lane is lost, since what was begun outside cannot be
-/// undone: its fence decides what is written.
-pub(crate) async fn keep_lane<T>(
+/// How long until a lane of this kind and of one of these owners is due; nothing where none will be.
+pub(crate) async fn due_in(
     house: &House,
-    claimed: &Claimed,
-    work: impl Future<Output = T>,
-) -> T {
-    let keep = async {
-        turn::keep(house, claimed).await;
-        std::future::pending().await
-    };
-    tokio::select! {
-        biased;
-        done = work => done,
-        never = keep => never,
+    kind: LaneKind,
+    owners: Option<&[String]>,
+) -> Result<Option<Duration>, StoreError> {
+    if owners.is_some_and(<[String]>::is_empty) {
+        return Ok(None);
     }
+    let Some(due) = house.store.next_due(kind, owners).await? else {
+        return Ok(None);
+    };
+    let Millis(now) = house.store.now().await?;
+    let wait = u64::try_from(due.0.saturating_sub(now)).unwrap_or(0);
+    Ok(Some(Duration::from_millis(wait)))
 }
 
 /// Begins the turns of lanes that arrivals took.
 pub(crate) fn begin_taken(house: &Arc<House>, taken: Vec<router::Taking>) {
-    for router::Taking { claimed, pending } in taken {
-        begin(house, None, claimed, pending);
+    for router::Taking { lease, pending } in taken {
+        begin(house, None, lease, pending);
     }
 }
 
@@ -125,15 +128,14 @@ pub(crate) fn begin_taken(house: &Arc<House>, taken: Vec<router::Taking>) {
 fn begin(
     house: &Arc<House>,
     room: Option<OwnedSemaphorePermit>,
-    claimed: Claimed,
+    lease: Lease,
     pending: Option<Pending>,
 ) {
     let house = house.clone();
     house.tasks.clone().spawn(async move {
         let _room = room;
-        let lane = claimed.lane.clone();
-        if let Err(error) = turn::one(&house, claimed, pending).await {
-            tracing::error!(%error, lane = %lane.key, "a turn could not be committed");
+        if let Err(error) = turn::one(&house, &lease, pending).await {
+            tracing::error!(%error, lane = %lease.lane.key, "a turn could not be committed");
         }
     });
 }

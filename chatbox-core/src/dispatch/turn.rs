@@ -4,16 +4,17 @@ use super::show::show;
 use crate::backend::{BackendError, CognitiveBackend, ReplySink, Turn};
 use crate::house::{House, millis};
 use crate::id::{ChatId, ConnectionId, MailboxId, Seq};
+use crate::lease::Lease;
 use crate::link::Link;
 use crate::store::{
-    Appended, Author, CONNECTION_REMOVED, Chat, Claimed, Commit, Done, Emit, Outcome, Pending,
-    Renew, Span, Step, StoreError, TurnEnd,
+    Appended, Author, CONNECTION_REMOVED, Chat, Commit, Done, Emit, Outcome, Pending, Span, Step,
+    StoreError, TurnEnd,
 };
 use crate::turn::{self, Conclusion, Next, Stop};
 use crate::{meters, router, session};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How much of the past is read for a turn's context, in rows.
@@ -23,24 +24,24 @@ const CONTEXT_ROWS: u32 = 400;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One claim, from what is pending to what is committed.
-#[tracing::instrument(skip_all, fields(lane = %claimed.lane.key, fence = %claimed.fence))]
+#[tracing::instrument(skip_all, fields(lane = %lease.lane.key, fence = %lease.fence))]
 pub(super) async fn one(
     house: &Arc<House>,
-    claimed: Claimed,
+    lease: &Lease,
     pending: Option<Pending>,
 ) -> Result<(), StoreError> {
     let pending = match pending {
         Some(known) => Some(known),
-        None => house.store.pending(&claimed.lane).await?,
+        None => house.store.pending(&lease.lane).await?,
     };
-    match turn::next(pending, claimed.attempts) {
+    match turn::next(pending, lease.attempts) {
         Next::Release(pending) => {
             let upto = pending.as_ref().map_or(Seq::ZERO, |pending| pending.upto);
             let chat = pending
                 .as_ref()
                 .map_or(ChatId(0), |pending| pending.chat.id);
             let end = TurnEnd::Done { tokens: 0 };
-            finish(house, &claimed, chat, upto, end, Vec::new())
+            finish(house, lease, chat, upto, end, Vec::new())
                 .await
                 .map(drop)
         }
@@ -48,38 +49,31 @@ pub(super) async fn one(
             let end = TurnEnd::Poisoned {
                 reason: format!("{} attempts did not end", turn::CLAIMS),
             };
-            finish(
-                house,
-                &claimed,
-                pending.chat.id,
-                pending.upto,
-                end,
-                Vec::new(),
-            )
-            .await
-            .map(drop)
+            finish(house, lease, pending.chat.id, pending.upto, end, Vec::new())
+                .await
+                .map(drop)
         }
-        Next::Run(pending) => answer(house, &claimed, *pending).await,
+        Next::Run(pending) => answer(house, lease, *pending).await,
     }
 }
 
 /// Runs the backend over what is pending and commits what it says.
-async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Result<(), StoreError> {
+async fn answer(house: &Arc<House>, lease: &Lease, pending: Pending) -> Result<(), StoreError> {
     let began = Instant::now();
     let chat = pending.chat.clone();
     let upto = pending.upto;
     let Some(link) = origin(house, &chat.connection).await else {
-        return put_off(house, claimed, &chat, upto, "the connection is not running").await;
+        return put_off(house, lease, &chat, upto, "the connection is not running").await;
     };
     let Some(backend) = house.backend(&chat.mailbox) else {
-        return put_off(house, claimed, &chat, upto, "no backend answers here").await;
+        return put_off(house, lease, &chat, upto, "no backend answers here").await;
     };
-    let stop = attempt(house, claimed, pending, backend, &link).await?;
+    let stop = attempt(house, lease, pending, backend, &link).await?;
     let Conclusion {
         end,
         replies,
         notice,
-    } = turn::conclude(stop, claimed.attempts);
+    } = turn::conclude(stop, lease.attempts);
     meters::turn(outcome_name(&end), began.elapsed());
     if let TurnEnd::Failed { reason } | TurnEnd::Again { reason, .. } = &end {
         tracing::warn!(reason, "the turn did not succeed");
@@ -93,7 +87,7 @@ async fn answer(house: &Arc<House>, claimed: &Claimed, pending: Pending) -> Resu
     let told = notice.filter(|_| house.may_notify(chat.id, turn::NOTICE_MS));
     let told = told.map(|text| router::notice(house, &link, chat.id, text));
     let emits: Vec<Emit> = said.chain(told).filter_map(Result::ok).collect();
-    if let Some(rows) = finish(house, claimed, chat.id, upto, end.clone(), emits.clone()).await? {
+    if let Some(rows) = finish(house, lease, chat.id, upto, end.clone(), emits.clone()).await? {
         if end.puts_off().is_none() {
             router::announce_positions(&link, &chat, upto);
         }
@@ -117,7 +111,7 @@ async fn origin(house: &House, id: &ConnectionId) -> Option<Arc<Link>> {
 /// no attempt. Where the connection is gone for good, there is nothing to wait for.
 async fn put_off(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     chat: &Chat,
     upto: Seq,
     reason: &str,
@@ -135,7 +129,7 @@ async fn put_off(
             reason: CONNECTION_REMOVED.to_owned(),
         },
     };
-    finish(house, claimed, chat.id, upto, end, Vec::new())
+    finish(house, lease, chat.id, upto, end, Vec::new())
         .await
         .map(drop)
 }
@@ -153,13 +147,13 @@ fn outcome_name(end: &TurnEnd) -> &'static str {
 /// Commits the end of a turn; the rows it appended, or `None` when the lane is somebody else's by now.
 async fn finish(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     chat: ChatId,
     upto: Seq,
     end: TurnEnd,
     emits: Vec<Emit>,
 ) -> Result<Option<Vec<Appended>>, StoreError> {
-    let (lane, fence) = (claimed.lane.clone(), claimed.fence);
+    let (lane, fence) = (lease.lane.clone(), lease.fence);
     let waits = end.puts_off().is_some();
     let step = Step::Commit(Box::new(Commit {
         lane,
@@ -189,7 +183,7 @@ async fn finish(
 /// Runs the backend once, keeping the lane and showing the reply while it grows.
 async fn attempt(
     house: &Arc<House>,
-    claimed: &Claimed,
+    lease: &Lease,
     pending: Pending,
     backend: Arc<dyn CognitiveBackend>,
     link: &Link,
@@ -197,18 +191,20 @@ async fn attempt(
     let cancelled = house.closing.child_token();
     let asked = CancellationToken::new();
     let chat = pending.chat.clone();
-    let turn = prepare(house, claimed, pending, &*backend, cancelled.clone()).await?;
+    let turn = prepare(house, lease, pending, &*backend, cancelled.clone()).await?;
     let draft_id = turn.upto.0;
     let (sink, growing) = ReplySink::channel();
-    house.turn_began(&claimed.lane, claimed.fence, asked.clone());
+    house.turn_began(&lease.lane, lease.fence, asked.clone());
     let limit = house.tuning.turn_timeout;
     let mut work = tokio::spawn(async move { timeout(limit, backend.turn(turn, sink)).await });
     let show = show(link, &chat.handle, draft_id, growing);
-    let keep = keep(house, claimed);
+    let keep = lease.keep(house);
     tokio::pin!(show, keep);
     let stop = loop {
         tokio::select! {
             biased;
+            // First: a process that was stopped for long must not go on where it was.
+            () = &mut keep => break Stop::Interrupted,
             ended = &mut work => break match ended {
                 Ok(Ok(Err(BackendError::Cancelled))) if cancelled.is_cancelled() => Stop::Interrupted,
                 Ok(Ok(result)) => Stop::Ended(result),
@@ -217,20 +213,19 @@ async fn attempt(
             },
             () = asked.cancelled() => break Stop::Asked,
             () = house.closing.cancelled() => break Stop::Interrupted,
-            () = &mut keep => break Stop::Interrupted,
             () = &mut show => {}
         }
     };
     cancelled.cancel();
     work.abort();
-    house.turn_ended(&claimed.lane, claimed.fence);
+    house.turn_ended(&lease.lane, lease.fence);
     Ok(stop)
 }
 
 /// What the backend is given.
 async fn prepare(
     house: &House,
-    claimed: &Claimed,
+    lease: &Lease,
     pending: Pending,
     backend: &dyn CognitiveBackend,
     cancelled: CancellationToken,
@@ -250,33 +245,14 @@ async fn prepare(
     let (context, new) = session::arrange(past, rows);
     let context = session::fit(context, &new, budget);
     Ok(Turn {
-        mailbox: MailboxId::new(claimed.lane.owner.clone()),
+        mailbox: MailboxId::new(lease.lane.owner.clone()),
         chat,
         new,
         context,
         upto,
-        fence: claimed.fence,
-        attempt: claimed.attempts,
+        fence: lease.fence,
+        attempt: lease.attempts,
         cancelled,
         blobs: Some(house.blobs.clone()),
     })
-}
-
-/// Keeps the lane; ends when it is lost.
-pub(super) async fn keep(house: &House, claimed: &Claimed) {
-    let lease_ms = millis(house.tuning.lease);
-    loop {
-        sleep(house.tuning.lease / 3).await;
-        let renew = Renew {
-            lane: claimed.lane.clone(),
-            fence: claimed.fence,
-            lease_ms,
-        };
-        match router::single(house, Step::Renew(renew)).await {
-            Ok(Outcome::Done(_)) => {}
-            Ok(_) => return,
-            // The lease may still hold; the commit's fence decides.
-            Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
-        }
-    }
 }

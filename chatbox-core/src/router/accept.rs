@@ -3,16 +3,16 @@
 use super::announce::{announce_arrival, row};
 use super::policy::{refresh, write_policy};
 use crate::admit::{Decision, Refusal, admit};
-use crate::connector::{Arrival, Cursor, Fate};
+use crate::connector::{Arrival, Cursor, Fate, Revision};
 use crate::event::{Action, ChatKind, Event, EventBody, Media};
 use crate::house::{House, millis, wall_clock};
-use crate::id::Seq;
+use crate::id::{Fence, Seq};
+use crate::lease::Lease;
 use crate::link::Link;
-use crate::store::{
-    Accept, Accepted, Chat, Claimed, Done, Outcome, Pending, Skip, Step, StoreError, Wake,
-};
+use crate::store::{Accept, Accepted, Chat, Done, Outcome, Pending, Skip, Step, StoreError, Wake};
 use crate::{meters, wake};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A file that was accepted but not fetched yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,12 +34,14 @@ pub(crate) struct Taken {
     pub(crate) actions: Vec<(Chat, Action)>,
     /// A turn is owed that nobody has begun: its lane is due later, or held.
     pub(crate) owed: bool,
+    /// Somebody else reads the connection by now: some of what came was not taken in, and is theirs to take.
+    pub(crate) fenced: bool,
 }
 
 /// A turn lane taken by an arrival, with what is pending in it where that is known.
 #[derive(Debug)]
 pub(crate) struct Taking {
-    pub(crate) claimed: Claimed,
+    pub(crate) lease: Lease,
     pub(crate) pending: Option<Pending>,
 }
 
@@ -52,13 +54,15 @@ enum Verdict {
     Write,
 }
 
-/// Takes arrivals in, in order, and tells each sender its fate once that is on disk.
+/// Takes arrivals in, in order, and tells each sender its fate once that is on disk. What was read under a fence that is
+/// not the connection's any more is not taken in, and nobody is told.
 ///
 /// # Errors
 /// The store failed: arrivals not yet told are not safe, and the stream must be opened again from its cursor.
 pub(crate) async fn accept(
     house: &House,
     link: &Link,
+    fence: Option<Fence>,
     arrivals: Vec<Arrival>,
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
@@ -72,14 +76,14 @@ pub(crate) async fn accept(
                 batch.push((arrival, None));
             }
             Verdict::Write => {
-                flush(house, link, &mut batch, &mut taken).await?;
+                flush(house, link, fence, &mut batch, &mut taken).await?;
                 let welcome = write_policy(house, link, &arrival.event).await?;
                 batch.push((arrival, welcome.then_some(Wake::Never)));
-                flush(house, link, &mut batch, &mut taken).await?;
+                flush(house, link, fence, &mut batch, &mut taken).await?;
             }
         }
     }
-    flush(house, link, &mut batch, &mut taken).await?;
+    flush(house, link, fence, &mut batch, &mut taken).await?;
     Ok(taken)
 }
 
@@ -105,16 +109,18 @@ fn decide(house: &House, link: &Link, arrival: &Arrival) -> Verdict {
 async fn flush(
     house: &House,
     link: &Link,
+    fence: Option<Fence>,
     batch: &mut Vec<(Arrival, Option<Wake>)>,
     taken: &mut Taken,
 ) -> Result<(), StoreError> {
     let mut waiting = std::mem::take(batch);
     while !waiting.is_empty() {
-        let rev = link.policy().1;
+        let under = (link.policy().1, fence);
         let steps = waiting
             .iter()
-            .filter_map(|(arrival, wake)| step(house, link, arrival, *wake, rev))
+            .filter_map(|(arrival, wake)| step(house, link, arrival, *wake, under))
             .collect();
+        let asked = Instant::now();
         let mut outcomes = house.store.commit(steps).await?.into_iter();
         // Of several that come together the later ones may be for the same turn.
         let single = waiting.len() == 1;
@@ -127,7 +133,8 @@ async fn flush(
             };
             match outcome {
                 Some(Outcome::Stale) => stale.push((arrival, wake)),
-                outcome => settle(house, link, arrival, wake, outcome, taken),
+                Some(Outcome::Fenced) => taken.fenced = true,
+                outcome => settle(house, link, arrival, (wake, outcome, asked), taken),
             }
         }
         if !single {
@@ -154,13 +161,14 @@ fn step(
     link: &Link,
     arrival: &Arrival,
     wake: Option<Wake>,
-    policy_rev: i64,
+    (policy_rev, fence): (Revision, Option<Fence>),
 ) -> Option<Step> {
     let connection = link.id.clone();
     match (wake, &arrival.cursor) {
         (Some(wake), cursor) => Some(Step::Accept(Box::new(Accept {
             connection,
             policy_rev,
+            fence,
             event: arrival.event.clone(),
             wake,
             cursor: cursor.clone(),
@@ -170,6 +178,7 @@ fn step(
         (None, Some(cursor)) => Some(Step::Skip(Skip {
             connection,
             cursor: Cursor(cursor.0.clone()),
+            fence,
         })),
         (None, None) => None,
     }
@@ -180,8 +189,7 @@ fn settle(
     house: &House,
     link: &Link,
     arrival: Arrival,
-    wake: Option<Wake>,
-    outcome: Option<Outcome>,
+    (wake, outcome, asked): (Option<Wake>, Option<Outcome>, Instant),
     taken: &mut Taken,
 ) {
     let fate = match outcome {
@@ -193,7 +201,8 @@ fn settle(
                 && house.backend(&link.mailbox).is_some();
             if let Some(claimed) = accepted.claimed.clone() {
                 let pending = alone(link, &arrival.event, &accepted);
-                taken.claims.push(Taking { claimed, pending });
+                let lease = Lease::new(house, claimed, asked);
+                taken.claims.push(Taking { lease, pending });
             }
             if let EventBody::Action(action) = &arrival.event.body {
                 taken

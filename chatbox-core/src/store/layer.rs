@@ -1,9 +1,9 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
-    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
-    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
+    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
+    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -20,6 +20,11 @@ pub trait Layer: Debug + Send + Sync + 'static {
 
     /// As [`Store::commit`].
     async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Outcome>, StoreError>;
+
+    /// As [`Store::hints`].
+    fn hints(&self) -> Option<Hints> {
+        self.beneath().hints()
+    }
 }
 
 #[async_trait]
@@ -156,8 +161,16 @@ impl<L: Layer> Store for L {
         self.beneath().pending_media(connection).await
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        self.beneath().next_due(kind).await
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError> {
+        self.beneath().next_due(kind, owners).await
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        Layer::hints(self)
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

@@ -3,6 +3,7 @@
 //! Reads are by noun, writes by [`Step`]. Thinking happens outside on what was read; inside a step there are
 //! comparisons only, so a step that was decided on old news is answered [`Outcome::Stale`] and decided again.
 
+mod hint;
 mod layer;
 mod memory;
 mod record;
@@ -12,6 +13,7 @@ mod step;
 mod trace;
 mod words;
 
+pub use hint::{Hint, Hints, Whither};
 pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use record::{Note, Noted, Record, RecordKind, Remembered};
@@ -161,8 +163,16 @@ pub trait Store: Debug + Send + Sync + 'static {
         connection: &ConnectionId,
     ) -> Result<Vec<PendingMedia>, StoreError>;
 
-    /// When the next lane of this kind is due, if any sleeps with work or holds a lease.
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError>;
+    /// When the next lane of this kind and of one of these owners, or of anybody, is due, if any sleeps with work or holds a lease.
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError>;
+
+    /// What other processes committed, as they tell of it from now on; `None` where no other process can have this store
+    /// open. A hint may be lost: what counts is what is read.
+    fn hints(&self) -> Option<Hints>;
 
     /// A stored credential by its findable prefix.
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError>;

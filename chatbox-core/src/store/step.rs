@@ -56,6 +56,9 @@ pub struct Accept {
     pub connection: ConnectionId,
     /// The policy it was admitted under; another is `Stale`.
     pub policy_rev: Revision,
+    /// Of a connection that one node at a time reads: under which fence it was read. Another is `Fenced`. The arrivals of
+    /// one call were read under the same.
+    pub fence: Option<Fence>,
     /// What happened.
     pub event: Event,
     /// Whether and when it starts a turn.
@@ -102,6 +105,8 @@ pub struct Skip {
     pub connection: ConnectionId,
     /// Where to.
     pub cursor: Cursor,
+    /// As of an accept.
+    pub fence: Option<Fence>,
 }
 
 /// What a lane is for.
@@ -115,6 +120,9 @@ pub enum LaneKind {
     /// Hand-outs of one chat to a mailbox's endpoint, or of service events to a subscription's. Its owner is the mailbox
     /// or the subscription.
     Push,
+    /// Reading a connection. Its owner is the connection, it is there for as long as the connection is, and it is always
+    /// wanted: who holds it is the one who reads.
+    Link,
 }
 
 impl LaneKind {
@@ -124,6 +132,7 @@ impl LaneKind {
             Self::Turn => "turn",
             Self::Out => "out",
             Self::Push => "push",
+            Self::Link => "link",
         }
     }
 }
@@ -135,7 +144,7 @@ pub struct LaneKey {
     pub kind: LaneKind,
     /// A mailbox's, connection's or subscription's id.
     pub owner: String,
-    /// `chat/<id>`, `session/<id>`, `mailbox` or `events`.
+    /// `chat/<id>`, `session/<id>`, `mailbox`, `events` or `link`.
     pub key: String,
 }
 
@@ -173,8 +182,20 @@ pub struct Renew {
     pub lane: LaneKey,
     /// The holder's fence; another is `Fenced`.
     pub fence: Fence,
-    /// The lease in milliseconds from now.
+    /// The lease in milliseconds from now. A lane that is always wanted is given back by a lease that is over: see
+    /// [`Renew::give_back`].
     pub lease_ms: i64,
+}
+
+impl Renew {
+    /// Lets go of a lane that is always wanted: whoever comes next has it.
+    pub fn give_back(lane: LaneKey, fence: Fence) -> Self {
+        Self {
+            lane,
+            fence,
+            lease_ms: -1,
+        }
+    }
 }
 
 /// Ends a turn: the chat's pending rows are handed over, its replies appended and queued, the lane released.
@@ -703,6 +724,15 @@ impl LaneKey {
             kind: LaneKind::Push,
             owner: subscription.to_owned(),
             key: "events".to_owned(),
+        }
+    }
+
+    /// The lane of whoever reads a connection.
+    pub fn link(connection: &ConnectionId) -> Self {
+        Self {
+            kind: LaneKind::Link,
+            owner: connection.as_str().to_owned(),
+            key: "link".to_owned(),
         }
     }
 

@@ -448,6 +448,17 @@ impl Town {
         }
     }
 
+    /// Whether somebody reads.
+    pub(crate) fn is_open(&self) -> bool {
+        let incoming = self.wire.incoming.lock().expect("whole");
+        incoming.as_ref().is_some_and(|it| !it.is_closed())
+    }
+
+    /// How many senders know what became of what they said.
+    pub(crate) fn confirmed(&self) -> usize {
+        self.wire.confirmed.load(Ordering::SeqCst)
+    }
+
     pub(crate) async fn all_confirmed(&self) {
         while self.wire.confirmed.load(Ordering::SeqCst) < self.wire.said.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(1)).await;

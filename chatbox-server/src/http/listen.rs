@@ -73,7 +73,8 @@ impl Limits {
     }
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
+/// A time as people write it.
+pub(crate) fn duration<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(text)?;
     let duration = humantime::parse_duration(&text).ok();
     let wrong = || serde::de::Error::custom("a time is written as \"10s\", and is not 0");

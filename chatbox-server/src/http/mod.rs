@@ -32,6 +32,7 @@ mod words;
 
 pub use connections::AddedView;
 pub use guard::Names;
+pub(crate) use listen::duration;
 pub use listen::{Limits, listen};
 pub use problem::Problem;
 

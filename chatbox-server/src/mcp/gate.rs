@@ -37,13 +37,13 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response {
     let mailbox = MailboxId::new(mailbox);
-    let (request, wants) = match admitted(&endpoint, &mailbox, bearer, request).await {
+    let (request, wants, token) = match admitted(&endpoint, &mailbox, bearer, request).await {
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
     let place = match wants {
         Wants::Answer => None,
-        Wants::Stream => match endpoint.app.streams.place(&mailbox) {
+        Wants::Stream => match endpoint.app.streams.place(&mailbox, &token) {
             Some(place) => Some(Arc::new(place)),
             None => return too_many().into_response(),
         },
@@ -51,13 +51,13 @@ pub(super) async fn answer(
     serve(endpoint, mailbox, place, request).await
 }
 
-/// The request as it goes on, once its token, its size and its shape are right.
+/// The request as it goes on, once its token, its size and its shape are right; with the token's hash.
 async fn admitted(
     endpoint: &Endpoint,
     mailbox: &MailboxId,
     bearer: Result<Bearer, Problem>,
     request: Request,
-) -> Result<(Request, Wants), Response> {
+) -> Result<(Request, Wants, String), Response> {
     let Bearer(token) = bearer.map_err(IntoResponse::into_response)?;
     let principal = endpoint.app.auth.principal(&token, SCOPE).await;
     let principal = principal.map_err(|error| Problem::from(error).into_response())?;
@@ -77,7 +77,8 @@ async fn admitted(
         // The library says what it takes.
         false => Wants::Answer,
     };
-    Ok((Request::from_parts(parts, Body::from(body)), wants))
+    let token = chatbox_core::admit::hash(token.expose());
+    Ok((Request::from_parts(parts, Body::from(body)), wants, token))
 }
 
 async fn serve(

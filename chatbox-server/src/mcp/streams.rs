@@ -18,6 +18,8 @@ pub struct Streams {
 
 #[derive(Debug)]
 struct Open {
+    /// The hash of the token that opened them.
+    token: String,
     places: Arc<Semaphore>,
     end: CancellationToken,
 }
@@ -30,10 +32,16 @@ pub(super) struct Place {
 }
 
 impl Streams {
-    /// A place for one more, if there is one.
-    pub(super) fn place(&self, mailbox: &MailboxId) -> Option<Place> {
+    /// A place for one more, if there is one. `token` is the hash of the one that was shown: what another opened ends.
+    pub(super) fn place(&self, mailbox: &MailboxId, token: &str) -> Option<Place> {
         let mut open = self.open();
+        if open.get(mailbox).is_some_and(|open| open.token != token)
+            && let Some(old) = open.remove(mailbox)
+        {
+            old.end.cancel();
+        }
         let open = open.entry(mailbox.clone()).or_insert_with(|| Open {
+            token: token.to_owned(),
             places: Arc::new(Semaphore::new(MOST)),
             end: self.closing.child_token(),
         });
@@ -42,6 +50,15 @@ impl Streams {
             end: open.end.clone(),
             _place: place,
         })
+    }
+
+    /// Who has open answers, and the hashes of the tokens that opened them.
+    pub(crate) fn held(&self) -> Vec<(MailboxId, String)> {
+        let open = self.open();
+        let held = open
+            .iter()
+            .map(|(id, open)| (id.clone(), open.token.clone()));
+        held.collect()
     }
 
     /// Ends the open answers of a mailbox: whoever holds them has to show a token again.
@@ -68,26 +85,39 @@ mod tests {
     #[test]
     fn a_mailbox_has_so_many_places_and_each_comes_back() {
         let (streams, mailbox) = (Streams::default(), MailboxId::from("main"));
-        let mut held: Vec<Place> = (0..MOST).filter_map(|_| streams.place(&mailbox)).collect();
+        let mut held: Vec<Place> = (0..MOST)
+            .filter_map(|_| streams.place(&mailbox, "t"))
+            .collect();
         assert_eq!(held.len(), MOST);
-        assert!(streams.place(&mailbox).is_none());
-        assert!(streams.place(&"other".into()).is_some());
+        assert!(streams.place(&mailbox, "t").is_none());
+        assert!(streams.place(&"other".into(), "t").is_some());
         held.pop();
-        assert!(streams.place(&mailbox).is_some());
+        assert!(streams.place(&mailbox, "t").is_some());
     }
 
     #[test]
     fn a_replaced_token_ends_what_was_open_and_nothing_else() {
         let streams = Streams::default();
         let (old, other) = (
-            streams.place(&"main".into()),
-            streams.place(&"other".into()),
+            streams.place(&"main".into(), "t"),
+            streams.place(&"other".into(), "t"),
         );
         streams.end(&"main".into());
-        let new = streams.place(&"main".into());
+        let new = streams.place(&"main".into(), "t");
         let ended = |place: &Option<Place>| place.as_ref().is_some_and(|it| it.end.is_cancelled());
         assert!(ended(&old) && !ended(&other) && !ended(&new));
         streams.close();
         assert!(ended(&other) && ended(&new));
+    }
+
+    #[test]
+    fn a_new_token_ends_what_another_opened() {
+        let (streams, main) = (Streams::default(), MailboxId::from("main"));
+        let old = streams.place(&main, "old").expect("a place");
+        let same = streams.place(&main, "old").expect("a place");
+        assert!(!old.end.is_cancelled() && !same.end.is_cancelled());
+        let new = streams.place(&main, "new").expect("a place");
+        assert!(old.end.is_cancelled() && !new.end.is_cancelled());
+        assert_eq!(streams.held(), [(main, "new".to_owned())]);
     }
 }

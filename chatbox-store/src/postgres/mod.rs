@@ -5,8 +5,10 @@
 //! first, and every time is the server's.
 
 mod decode;
+mod neighbours;
 mod open;
 mod read;
+mod readers;
 mod records;
 mod trace;
 mod wire;
@@ -19,22 +21,29 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
-    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
-    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
+    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
+    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
-use sqlx::PgPool;
+use neighbours::Neighbours;
+use readers::Readers;
+use std::time::Duration;
 use writer::Writer;
 
 pub use open::VERSION;
+
+/// A server that does not answer for so long is not there any more. What it was asked to commit may be done or not, as when
+/// it goes away in the middle.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// A store on PostgreSQL 15 or newer, in the database's schema `chatbox`.
 ///
 /// Dropping it closes its connections once what was handed to it is committed.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
+    readers: Readers,
     writer: Writer,
+    neighbours: Neighbours,
 }
 
 impl PostgresStore {
@@ -46,9 +55,11 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let options = open::options(url)?;
         open::prepare(&options).await?;
+        let neighbours = Neighbours::start(options.clone());
         Ok(Self {
-            pool: open::pool(options.clone()),
-            writer: Writer::start(options),
+            readers: Readers::new(options.clone()),
+            writer: Writer::start(options, neighbours.teller()),
+            neighbours,
         })
     }
 
@@ -62,6 +73,10 @@ impl PostgresStore {
         open::prepare(&options).await?;
         open::settle(&options).await
     }
+}
+
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
 
 fn failed(error: sqlx::Error) -> StoreError {
@@ -78,29 +93,35 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<Millis, StoreError> {
-        read::now(&self.pool).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::now(&pool)).await
     }
 
     async fn mailboxes(&self) -> Result<Vec<Mailbox>, StoreError> {
-        read::mailboxes(&self.pool, None).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::mailboxes(&pool, None)).await
     }
 
     async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
-        let found = read::mailboxes(&self.pool, Some(id)).await;
-        Ok(found.map_err(failed)?.pop())
+        let pool = self.readers.pool();
+        let found = self.readers.answer(read::mailboxes(&pool, Some(id)));
+        Ok(found.await?.pop())
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
-        read::connections(&self.pool, None).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::connections(&pool, None)).await
     }
 
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        let found = read::connections(&self.pool, Some(id)).await;
-        Ok(found.map_err(failed)?.pop())
+        let pool = self.readers.pool();
+        let found = self.readers.answer(read::connections(&pool, Some(id)));
+        Ok(found.await?.pop())
     }
 
     async fn chat(&self, id: ChatId) -> Result<Option<Chat>, StoreError> {
-        read::chat(&self.pool, id).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::chat(&pool, id)).await
     }
 
     async fn chat_of(
@@ -108,18 +129,24 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         handle: &Handle,
     ) -> Result<Option<Chat>, StoreError> {
-        let found = read::chat_of(&self.pool, connection, handle).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::chat_of(&pool, connection, handle))
+            .await
     }
 
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
-        let found = read::chats(&self.pool, mailbox, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::chats(&pool, mailbox, limit))
+            .await
     }
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {
-        let chats = read::overview(&self.pool, mailbox, limit).await;
-        chats.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::overview(&pool, mailbox, limit))
+            .await
     }
 
     async fn records(
@@ -127,26 +154,29 @@ impl Store for PostgresStore {
         kind: RecordKind,
         account: Option<&AccountId>,
     ) -> Result<Vec<Record>, StoreError> {
-        let found = records::all(&self.pool, kind, account, None).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        let found = records::all(&pool, kind, account, None);
+        self.readers.answer(found).await
     }
 
     async fn record(&self, kind: RecordKind, id: &str) -> Result<Option<Record>, StoreError> {
-        let found = records::all(&self.pool, kind, None, Some(id)).await;
-        Ok(found.map_err(failed)?.pop())
+        let pool = self.readers.pool();
+        let found = records::all(&pool, kind, None, Some(id));
+        Ok(self.readers.answer(found).await?.pop())
     }
 
     async fn subscriptions(
         &self,
         account: Option<&AccountId>,
     ) -> Result<Vec<Subscription>, StoreError> {
-        let found = records::subscriptions(&self.pool, account).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        let found = records::subscriptions(&pool, account);
+        self.readers.answer(found).await
     }
 
     async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
-        let found = records::remembered(&self.pool, key).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(records::remembered(&pool, key)).await
     }
 
     async fn notes(
@@ -155,12 +185,14 @@ impl Store for PostgresStore {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Noted>, StoreError> {
-        let found = records::notes(&self.pool, account, before, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        let found = records::notes(&pool, account, before, limit);
+        self.readers.answer(found).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {
-        read::pending(&self.pool, lane).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::pending(&pool, lane)).await
     }
 
     async fn history(
@@ -169,17 +201,22 @@ impl Store for PostgresStore {
         before: Option<Seq>,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::history(&self.pool, of, before, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::history(&pool, of, before, limit))
+            .await
     }
 
     async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::since(&self.pool, chat, after, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::since(&pool, chat, after, limit))
+            .await
     }
 
     async fn row(&self, seq: Seq) -> Result<Option<LogRow>, StoreError> {
-        read::row(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::row(&pool, seq)).await
     }
 
     async fn seq_of(
@@ -187,49 +224,70 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         event: &EventId,
     ) -> Result<Option<Seq>, StoreError> {
-        let found = read::seq_of(&self.pool, connection, event).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::seq_of(&pool, connection, event))
+            .await
     }
 
     async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
-        read::names_of(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::names_of(&pool, seq)).await
     }
 
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
-        read::positions(&self.pool, chat).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::positions(&pool, chat)).await
     }
 
     async fn queued(&self, lane: &LaneKey, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        let found = read::queued(&self.pool, lane, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::queued(&pool, lane, limit)).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        read::deliveries(&self.pool, filter).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::deliveries(&pool, filter)).await
     }
 
     async fn trace(&self, seq: Seq) -> Result<Vec<TraceStep>, StoreError> {
-        trace::trace(&self.pool, seq).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(trace::trace(&pool, seq)).await
     }
 
     async fn pending_media(
         &self,
         connection: &ConnectionId,
     ) -> Result<Vec<PendingMedia>, StoreError> {
-        let found = read::pending_media(&self.pool, connection).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::pending_media(&pool, connection))
+            .await
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        read::next_due(&self.pool, kind).await.map_err(failed)
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::next_due(&pool, kind, owners))
+            .await
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        Some(self.neighbours.hints())
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
-        read::token(&self.pool, prefix).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::token(&pool, prefix)).await
     }
 
     async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {
-        read::tokens(&self.pool, start).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::tokens(&pool, start)).await
     }
 
     async fn state(
@@ -237,12 +295,15 @@ impl Store for PostgresStore {
         connection: &ConnectionId,
         key: &str,
     ) -> Result<Option<(Revision, StateBox)>, StoreError> {
-        let found = read::state(&self.pool, connection, key).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::state(&pool, connection, key))
+            .await
     }
 
     async fn outbox_depth(&self) -> Result<Depth, StoreError> {
-        read::outbox_depth(&self.pool).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::outbox_depth(&pool)).await
     }
 
     async fn search(
@@ -251,11 +312,14 @@ impl Store for PostgresStore {
         words: &str,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let found = read::search(&self.pool, mailbox, words, limit).await;
-        found.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers
+            .answer(read::search(&pool, mailbox, words, limit))
+            .await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        read::delivery(&self.pool, id).await.map_err(failed)
+        let pool = self.readers.pool();
+        self.readers.answer(read::delivery(&pool, id)).await
     }
 }

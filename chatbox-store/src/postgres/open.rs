@@ -14,6 +14,7 @@ const VERSIONS: [&[&str]; 1] = [&[
     include_str!("sql/schema_1.sql"),
     include_str!("sql/accept_1.sql"),
     include_str!("sql/lane_1.sql"),
+    include_str!("sql/link_1.sql"),
     include_str!("sql/send_1.sql"),
     include_str!("sql/focus_1.sql"),
     include_str!("sql/admin_1.sql"),

@@ -298,13 +298,17 @@ pub(super) async fn pending_media(
     })
 }
 
-pub(super) async fn next_due(pool: &PgPool, kind: LaneKind) -> Result<Option<Millis>> {
+pub(super) async fn next_due(
+    pool: &PgPool,
+    kind: LaneKind,
+    owners: Option<&[String]>,
+) -> Result<Option<Millis>> {
     let next = "WITH paused AS (SELECT id FROM readers WHERE $1 = 'push' AND status <> 'active') SELECT least( \
         (SELECT min(due) FROM lanes WHERE kind = $1 AND state = 'asleep' AND wanted > done \
-            AND owner NOT IN (SELECT id FROM paused)), \
+            AND ($2::text[] IS NULL OR owner = ANY ($2)) AND owner NOT IN (SELECT id FROM paused)), \
         (SELECT min(greatest(due, until + 1)) FROM lanes WHERE kind = $1 AND state = 'busy' \
-            AND owner NOT IN (SELECT id FROM paused)))";
-    let next = sqlx::query_scalar(next).bind(kind.as_str());
+            AND ($2::text[] IS NULL OR owner = ANY ($2)) AND owner NOT IN (SELECT id FROM paused)))";
+    let next = sqlx::query_scalar(next).bind(kind.as_str()).bind(owners);
     let next: Option<i64> = next.fetch_one(pool).await?;
     Ok(next.map(Millis))
 }

@@ -70,6 +70,7 @@ fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
     let Arrived(state, seq, chat, session, fresh, taken, prev) = arrived;
     Ok(match (state.as_str(), seq, chat, session) {
         ("stale", ..) => Outcome::Stale,
+        ("fenced", ..) => Outcome::Fenced,
         ("skip", ..) => Outcome::Done(Done::Nothing),
         ("duplicate", seq, ..) => Outcome::Duplicate { seq: seq.map(Seq) },
         ("new", Some(seq), Some(chat), Some(session)) => Outcome::Done(Done::Accepted(Accepted {

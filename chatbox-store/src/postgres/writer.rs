@@ -1,10 +1,12 @@
 //! The writer: one task that drains what is queued, commits it in one transaction and then answers.
 
-use super::{failed, wire};
+use super::neighbours::Teller;
+use super::{SILENCE, failed, silent, wire};
 use chatbox_core::store::{Outcome, Step, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor, PgConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// The most steps in one transaction, unless one call brings more.
 const BATCH: usize = 512;
@@ -31,9 +33,9 @@ struct Call {
 
 impl Writer {
     /// Starts the task. It ends when the way to it is dropped and what is queued is committed.
-    pub(super) fn start(options: PgConnectOptions) -> Self {
+    pub(super) fn start(options: PgConnectOptions, teller: Teller) -> Self {
         let (queue, calls) = mpsc::channel(QUEUE);
-        tokio::spawn(write(options, calls));
+        tokio::spawn(write(options, teller, calls));
         Self { queue }
     }
 
@@ -49,7 +51,7 @@ impl Writer {
     }
 }
 
-async fn write(options: PgConnectOptions, mut calls: mpsc::Receiver<Call>) {
+async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Receiver<Call>) {
     let mut connection = None;
     while let Some(first) = calls.recv().await {
         let mut batch = vec![first];
@@ -61,7 +63,7 @@ async fn write(options: PgConnectOptions, mut calls: mpsc::Receiver<Call>) {
             size += call.steps.len();
             batch.push(call);
         }
-        connection = commit_all(connection, &options, batch).await;
+        connection = commit_all(connection, &options, &teller, batch).await;
     }
 }
 
@@ -69,6 +71,7 @@ async fn write(options: PgConnectOptions, mut calls: mpsc::Receiver<Call>) {
 async fn commit_all(
     connection: Option<PgConnection>,
     options: &PgConnectOptions,
+    teller: &Teller,
     batch: Vec<Call>,
 ) -> Option<PgConnection> {
     let mut connection = match connection {
@@ -84,6 +87,7 @@ async fn commit_all(
     let steps: Vec<&Step> = batch.iter().flat_map(|call| &call.steps).collect();
     match commit(&mut connection, &steps).await {
         Ok(outcomes) => {
+            teller.tell(&steps, &outcomes);
             let mut outcomes = outcomes.into_iter();
             for call in batch {
                 let count = call.steps.len();
@@ -96,7 +100,7 @@ async fn commit_all(
         // The server says that it rolled back: the fault is in one step, and the others can do without it.
         Err(sqlx::Error::Database(error)) if steps.len() > 1 => {
             tracing::warn!(%error, steps = steps.len(), "a batch failed and is committed step by step");
-            one_by_one(connection, batch).await
+            one_by_one(connection, teller, batch).await
         }
         Err(error) => {
             answer_all(batch, &error.to_string());
@@ -106,19 +110,27 @@ async fn commit_all(
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = options.connect().await?;
-    connection.execute(PLANS).await?;
-    Ok(connection)
+    let connecting = async {
+        let mut connection = options.connect().await?;
+        connection.execute(PLANS).await?;
+        Ok(connection)
+    };
+    timeout(SILENCE, connecting).await.map_err(|_| silent())?
 }
 
 /// Each step in a transaction of its own. After a step of a call failed the rest of the call is not tried.
-async fn one_by_one(mut connection: PgConnection, batch: Vec<Call>) -> Option<PgConnection> {
+async fn one_by_one(
+    mut connection: PgConnection,
+    teller: &Teller,
+    batch: Vec<Call>,
+) -> Option<PgConnection> {
     let mut batch = batch.into_iter();
     while let Some(call) = batch.next() {
         let mut outcomes = Ok(Vec::new());
         for step in &call.steps {
             match commit(&mut connection, &[step]).await {
                 Ok(answer) => {
+                    teller.tell(&[step], &answer);
                     if let Ok(outcomes) = &mut outcomes {
                         outcomes.extend(answer);
                     }
@@ -153,9 +165,9 @@ async fn commit(
     steps: &[&Step],
 ) -> Result<Vec<Outcome>, sqlx::Error> {
     let batch = wire::encode(steps).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    let answer: String = sqlx::query_scalar("SELECT chatbox_commit_v1($1::text::jsonb)::text")
+    let answer = sqlx::query_scalar::<_, String>("SELECT chatbox_commit_v1($1::text::jsonb)::text")
         .bind(batch)
-        .fetch_one(connection)
-        .await?;
+        .fetch_one(connection);
+    let answer = timeout(SILENCE, answer).await.map_err(|_| silent())??;
     wire::decode(steps, &answer).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -3,7 +3,7 @@
 
 use chatbox_core::connector::Revision;
 use chatbox_core::event::{ChatKind, EventBody, Media};
-use chatbox_core::id::{ConnectionId, EventId};
+use chatbox_core::id::{ConnectionId, EventId, Fence};
 use chatbox_core::store::{Accept, Admin, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Wake};
 use serde::Serialize;
 use std::fmt;
@@ -25,7 +25,7 @@ pub(super) enum Encoded {
 
 /// An event under a policy. Two of them in one batch are one: both are stale, or the second is a repetition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Same(ConnectionId, EventId, Revision);
+pub(super) struct Same(ConnectionId, EventId, Revision, Option<Fence>);
 
 impl Encoded {
     pub(super) fn of(step: &Step) -> Result<Self, StoreError> {
@@ -36,6 +36,7 @@ impl Encoded {
                     accept.connection.clone(),
                     accept.event.id.clone(),
                     accept.policy_rev,
+                    accept.fence,
                 )),
             },
             Step::Skip(_) => Self::Arrival {
@@ -79,6 +80,8 @@ fn unwritable(error: impl fmt::Display) -> StoreError {
 struct AcceptRow<'a> {
     connection: &'a str,
     rev: Revision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<Fence>,
     event_id: &'a str,
     handle: &'a str,
     chat_kind: ChatKind,
@@ -115,6 +118,7 @@ impl<'a> AcceptRow<'a> {
         Ok(Self {
             connection: accept.connection.as_str(),
             rev: accept.policy_rev,
+            fence: accept.fence,
             event_id: event.id.as_str(),
             handle: event.chat.handle.as_str(),
             chat_kind: event.chat.kind,

@@ -17,9 +17,9 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
-    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
-    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
+    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
+    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use read::Reader;
 use std::path::Path;
@@ -242,8 +242,16 @@ impl Store for SqliteStore {
         self.reader.pending_media(connection).await
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        self.reader.next_due(kind).await
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError> {
+        self.reader.next_due(kind, owners).await
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        None
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

@@ -74,6 +74,17 @@ impl House {
         }
     }
 
+    /// When a lane of anybody is due.
+    pub(crate) async fn next_due(&self, kind: LaneKind) -> Option<Millis> {
+        let mailboxes = self.store.mailboxes().await.expect("a read").into_iter();
+        let connections = self.store.connections().await.expect("a read").into_iter();
+        let connections = connections.map(|it| it.id.as_str().to_owned());
+        let owners = mailboxes.map(|it| it.id.as_str().to_owned());
+        let owners: Vec<String> = owners.chain(connections).collect();
+        let due = self.store.next_due(kind, Some(&owners)).await;
+        due.expect("a read")
+    }
+
     /// The only turn lane that is due.
     pub(crate) async fn claim_turn(&self) -> Claimed {
         only(self.claim(LaneKind::Turn).await)
@@ -219,6 +230,7 @@ pub(crate) fn accept(connection: &str, event: Event) -> Accept {
     Accept {
         connection: connection.into(),
         policy_rev: 1,
+        fence: None,
         event,
         wake: Wake::NOW,
         cursor: None,

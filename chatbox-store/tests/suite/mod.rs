@@ -11,6 +11,7 @@ pub(crate) mod admin;
 pub(crate) mod focus;
 pub(crate) mod happening;
 pub(crate) mod house;
+pub(crate) mod linking;
 pub(crate) mod pushing;
 pub(crate) mod random;
 pub(crate) mod reading;
@@ -42,6 +43,9 @@ macro_rules! every_scenario {
             accepting::the_newest_version_is_read,
             accepting::an_edit_of_what_we_sent_is_recognised_by_its_receipt,
             accepting::what_was_taken_back_stays_taken_back,
+            linking::a_connection_is_read_by_one_at_a_time,
+            linking::who_lost_the_connection_takes_nothing_in,
+            linking::a_removed_connection_is_nobodys,
             focus::a_switch_consumes_and_remembers_what,
             focus::what_comes_into_the_focal_chat_is_seen,
             focus::a_switch_to_no_chat_of_the_mailbox_is_stale,

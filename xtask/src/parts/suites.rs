@@ -10,8 +10,9 @@ use std::time::Duration;
 
 const MOST: Duration = Duration::from_secs(15 * 60);
 
+/// The store's own suite, and what needs a database that several processes can share.
 fn is_store_suite(program: &TestProgram) -> bool {
-    program.package == "chatbox-store" && program.integration
+    program.integration && (program.package == "chatbox-store" || program.target == "nodes")
 }
 
 fn is_conformance(program: &TestProgram) -> bool {
@@ -33,7 +34,8 @@ pub(crate) fn tests(house: &House) -> Result<Outcome> {
 /// The store suite on each engine.
 pub(crate) fn store(house: &House) -> Result<Outcome> {
     let postgres = tool::postgres();
-    let is_postgres = |program: &TestProgram| program.target == "postgres";
+    let is_postgres =
+        |program: &TestProgram| matches!(program.target.as_str(), "postgres" | "nodes");
     let mut outcome = run_all(house, |program| {
         is_store_suite(program) && (postgres.is_some() || !is_postgres(program))
     })?;

@@ -3,7 +3,7 @@
 use super::lane::Lane;
 use super::world::{NewRow, Talk, World, awaits_media};
 use crate::event::{ChatKind, Event, EventBody};
-use crate::id::{ChatId, Millis, Seq, SessionId};
+use crate::id::{ChatId, ConnectionId, Fence, Millis, Seq, SessionId};
 use crate::store::{
     Accept, Accepted, Ack, Author, Chat, Claimed, Connection, Done, Door, LaneKey, LogRow,
     MEDIA_WAIT_MS, MediaStep, Outcome, ServiceEvent, ServiceKind, Skip, Wake,
@@ -14,18 +14,23 @@ impl World {
         if self.active(&skip.connection).is_none() {
             return Outcome::Stale;
         }
+        if self.is_read_by_another(&skip.connection, skip.fence) {
+            return Outcome::Fenced;
+        }
         self.move_cursor(skip.connection, Some(skip.cursor));
         Outcome::Done(Done::Nothing)
     }
 
     pub(super) fn accept(&mut self, accept: Accept, now: Millis) -> Outcome {
-        let Some(connection) = self
-            .active(&accept.connection)
-            .filter(|it| it.policy_rev == accept.policy_rev)
-            .cloned()
-        else {
+        let Some(connection) = self.active(&accept.connection).cloned() else {
             return Outcome::Stale;
         };
+        if self.is_read_by_another(&connection.id, accept.fence) {
+            return Outcome::Fenced;
+        }
+        if connection.policy_rev != accept.policy_rev {
+            return Outcome::Stale;
+        }
         self.move_cursor(accept.connection.clone(), accept.cursor.clone());
         if let Some(seq) = self.event_row(&accept) {
             return Outcome::Duplicate { seq: Some(seq) };
@@ -64,6 +69,12 @@ impl World {
         }))
     }
 
+    /// Whether somebody took the connection after whoever read under this fence.
+    fn is_read_by_another(&self, connection: &ConnectionId, fence: Option<Fence>) -> bool {
+        let lane = self.lanes.get(&LaneKey::link(connection));
+        fence.is_some_and(|fence| lane.is_none_or(|lane| lane.fence != fence))
+    }
+
     /// Whether the chat's lane has nothing to answer, and nothing came into the chat between what was handed over and
     /// this row.
     fn is_all_answered(&self, chat: &Chat, seq: Seq) -> bool {
@@ -78,11 +89,7 @@ impl World {
         !owed && !self.log.iter().any(|entry| came(&entry.row))
     }
 
-    fn move_cursor(
-        &mut self,
-        id: crate::id::ConnectionId,
-        cursor: Option<crate::connector::Cursor>,
-    ) {
+    fn move_cursor(&mut self, id: ConnectionId, cursor: Option<crate::connector::Cursor>) {
         if let (Some(it), Some(cursor)) = (self.connections.get_mut(&id), cursor) {
             it.connection.cursor = Some(cursor);
         }

@@ -246,8 +246,9 @@ impl World {
             connection,
             active: true,
         };
-        self.connections
-            .insert(connected.connection.id.clone(), connected);
+        let id = connected.connection.id.clone();
+        self.lane_mut(&LaneKey::link(&id)).wanted = 1;
+        self.connections.insert(id, connected);
         changed(1)
     }
 
@@ -293,6 +294,7 @@ impl World {
                 lane.rest();
             }
         }
+        self.lane_mut(&LaneKey::link(id)).rest();
         changed(1)
     }
 

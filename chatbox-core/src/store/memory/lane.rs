@@ -161,10 +161,13 @@ impl World {
         Outcome::Done(Done::Nothing)
     }
 
-    /// When a lane of this kind can next be taken.
-    pub(super) fn next_due(&self, kind: LaneKind) -> Option<Millis> {
+    /// When a lane of this kind and of one of these owners can next be taken.
+    pub(super) fn next_due(&self, kind: LaneKind, owners: Option<&[String]>) -> Option<Millis> {
         let lanes = self.lanes.iter();
-        let lanes = lanes.filter(|(key, _)| key.kind == kind && !self.is_paused(key));
+        let theirs = |key: &LaneKey| {
+            key.kind == kind && owners.is_none_or(|these| these.contains(&key.owner))
+        };
+        let lanes = lanes.filter(|(key, _)| theirs(key) && !self.is_paused(key));
         lanes
             .filter_map(|(_, lane)| match lane.holder {
                 None => lane.wants().then_some(lane.due),

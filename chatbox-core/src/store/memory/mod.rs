@@ -17,9 +17,9 @@ mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox, Noted,
-    Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered, Span,
-    StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
+    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
+    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -253,8 +253,16 @@ impl Store for MemoryStore {
         Ok(self.world().pending_media(connection))
     }
 
-    async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        Ok(self.world().next_due(kind))
+    async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError> {
+        Ok(self.world().next_due(kind, owners))
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        None
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {

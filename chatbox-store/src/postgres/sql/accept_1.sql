@@ -9,7 +9,7 @@ CREATE TYPE arrival_v1 AS (
   session bigint, chat_head bigint                         -- before any of these
 );
 
--- What each step is about and what becomes of it: new, duplicate, skip or stale; and the row it becomes or became,
+-- What each step is about and what becomes of it: new, duplicate, skip, stale or fenced; and the row it becomes or became,
 -- which a repetition within the batch cannot know yet.
 CREATE FUNCTION chatbox_arrivals_v1(steps jsonb, head bigint) RETURNS arrival_v1[] LANGUAGE plpgsql AS $$
 BEGIN
@@ -26,6 +26,7 @@ BEGIN
         SELECT a.*, f.fits, l.seq AS known,
           c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, r.focal, h.id AS chat, h.session, h.head AS chat_head,
           CASE
+            WHEN a.fence <> c.fence THEN 'fenced'
             WHEN NOT f.fits THEN 'stale'
             WHEN a.skip THEN 'skip'
             WHEN l.seq IS NOT NULL OR a.again THEN 'duplicate'
@@ -34,10 +35,10 @@ BEGIN
         FROM ROWS FROM (jsonb_to_recordset(steps) AS (
             skip boolean, conn text, rev bigint, "cursor" text, event text, handle text, chat_kind text,
             chat_name text, sender text, sender_name text, kind text, body text, raw text, files jsonb, target text,
-            late boolean, grp text, wait bigint, worker text, lease bigint, hand bigint, again boolean
+            late boolean, grp text, wait bigint, worker text, lease bigint, hand bigint, fence bigint, again boolean
           )) WITH ORDINALITY AS a(
             skip, conn, rev, "cursor", event, handle, chat_kind, chat_name, sender, sender_name, kind, body, raw,
-            files, target, late, grp, wait, worker, lease, hand, again, i)
+            files, target, late, grp, wait, worker, lease, hand, fence, again, i)
         LEFT JOIN connections c ON c.id = a.conn AND c.status = 'active'
         LEFT JOIN readers r ON r.id = c.reader
         LEFT JOIN chats h ON h.conn = a.conn AND h.handle = a.handle
@@ -216,7 +217,7 @@ BEGIN
     SELECT count(*) FILTER (WHERE state = 'new'),
       bool_or(state = 'new' AND chat IS NULL), bool_or(state = 'new' AND target IS NOT NULL),
       bool_or(state = 'new' AND files IS NOT NULL), bool_or(state = 'new' AND wait IS NOT NULL AND door = 'run'),
-      bool_or(state <> 'stale' AND "cursor" IS NOT NULL), bool_or(state = 'new' AND focal = chat),
+      bool_or(state NOT IN ('stale', 'fenced') AND "cursor" IS NOT NULL), bool_or(state = 'new' AND focal = chat),
       bool_or(state = 'new' AND hand IS NOT NULL AND door = 'push')
     INTO v_count, v_unborn, v_targets, v_files, v_wakes, v_cursors, v_focal, v_hands FROM unnest(v_all);
     EXIT WHEN NOT v_unborn;
@@ -278,7 +279,7 @@ BEGIN
   IF v_cursors THEN
     UPDATE connections SET cursor = a."cursor" FROM (
       SELECT DISTINCT ON (conn) conn, "cursor" FROM unnest(v_all)
-      WHERE state <> 'stale' AND "cursor" IS NOT NULL ORDER BY conn, i DESC
+      WHERE state NOT IN ('stale', 'fenced') AND "cursor" IS NOT NULL ORDER BY conn, i DESC
     ) a WHERE connections.id = a.conn;
   END IF;
   -- Who has the chat's row before a new one misses nothing: that row is told too.

@@ -22,6 +22,8 @@ BEGIN
   ), turned AS (
     INSERT INTO turns (id, owner, key, fence, head, attempt, state, at)
     SELECT turn, owner, key, fence, (SELECT seq FROM head), attempts, 'claimed', now FROM taken WHERE kind = 'turn'
+  ), linked AS (
+    UPDATE connections c SET fence = t.fence FROM taken t WHERE t.kind = 'link' AND c.id = t.owner
   )
   SELECT jsonb_agg(jsonb_build_object(
     'lane', jsonb_build_object('kind', kind, 'owner', owner, 'key', key), 'fence', fence, 'attempts', attempts

@@ -43,9 +43,7 @@ CREATE TABLE connections (
   policy_rev bigint NOT NULL DEFAULT 1,
   cursor     text,
   status     text NOT NULL DEFAULT 'active',
-  holder     text,
-  fence      bigint NOT NULL DEFAULT 0,
-  until      bigint NOT NULL DEFAULT 0
+  fence      bigint NOT NULL DEFAULT 0   -- of its link lane
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX ON connections (reader, platform) WHERE status = 'active';
 CREATE UNIQUE INDEX ON connections (platform, ident) WHERE status = 'active';
@@ -163,7 +161,7 @@ CREATE INDEX ON media (seq) WHERE state = 'pending';
 CREATE SEQUENCE turn_ids;
 
 CREATE TABLE lanes (
-  kind     text COLLATE "C" NOT NULL,    -- turn, out or push
+  kind     text COLLATE "C" NOT NULL,    -- turn, out, push or link
   owner    text COLLATE "C" NOT NULL,
   key      text COLLATE "C" NOT NULL,
   wanted   bigint NOT NULL,

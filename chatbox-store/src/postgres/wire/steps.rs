@@ -90,6 +90,8 @@ struct Arrival<'a> {
     /// The same event under the same policy stands before it: both are stale, or this one is a repetition.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     again: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<Fence>,
     #[serde(flatten)]
     news: Option<News<'a>>,
 }
@@ -132,7 +134,7 @@ fn arrivals<'a>(run: &[&'a Step]) -> Vec<Arrival<'a>> {
     let mut all = Vec::with_capacity(run.len());
     for step in run {
         let again = matches!(step, Step::Accept(accept) if !seen.insert((
-            &accept.connection, &accept.event.id, accept.policy_rev,
+            &accept.connection, &accept.event.id, accept.policy_rev, accept.fence,
         )));
         all.extend(arrival(step, again));
     }
@@ -146,13 +148,19 @@ fn arrival(step: &Step, again: bool) -> Option<Arrival<'_>> {
             again,
             conn: Some(Text(accept.connection.as_str())),
             cursor: accept.cursor.as_ref().map(|it| Text(&it.0)),
+            fence: accept.fence,
             news: Some(news(accept)),
         }),
-        Step::Skip(Skip { connection, cursor }) => Some(Arrival {
+        Step::Skip(Skip {
+            connection,
+            cursor,
+            fence,
+        }) => Some(Arrival {
             skip: true,
             again,
             conn: Some(Text(connection.as_str())),
             cursor: Some(Text(&cursor.0)),
+            fence: *fence,
             news: None,
         }),
         _ => None,

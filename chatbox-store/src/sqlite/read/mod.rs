@@ -386,13 +386,21 @@ impl Reader {
         Ok(rows.iter().flat_map(rows::files_to_fetch).collect())
     }
 
-    pub(super) async fn next_due(&self, kind: LaneKind) -> Result<Option<Millis>, StoreError> {
-        let sql = "WITH paused AS (SELECT id FROM readers WHERE ?1 = 'push' AND status <> 'active') \
+    pub(super) async fn next_due(
+        &self,
+        kind: LaneKind,
+        owners: Option<&[String]>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let sql = "WITH paused AS (SELECT id FROM readers WHERE ?1 = 'push' AND status <> 'active'), \
+             theirs AS (SELECT value FROM json_each(?2)) \
              SELECT min(due) FROM (SELECT min(due) AS due FROM lanes \
-             WHERE kind = ?1 AND state = 'asleep' AND wanted > done AND owner NOT IN (SELECT id FROM paused) UNION ALL \
+             WHERE kind = ?1 AND state = 'asleep' AND wanted > done \
+             AND (?2 IS NULL OR +owner IN theirs) AND owner NOT IN (SELECT id FROM paused) UNION ALL \
              SELECT min(max(due, until + 1)) FROM lanes WHERE kind = ?1 AND state = 'busy' \
-             AND owner NOT IN (SELECT id FROM paused))";
-        let due = self.scalar(sqlx::query(sql).bind(kind.as_str())).await?;
+             AND (?2 IS NULL OR +owner IN theirs) AND owner NOT IN (SELECT id FROM paused))";
+        let owners = owners.map(|it| serde_json::to_string(it).expect("texts are JSON"));
+        let query = sqlx::query(sql).bind(kind.as_str()).bind(owners);
+        let due = self.scalar(query).await?;
         Ok(due.map(Millis))
     }
 

@@ -8,6 +8,7 @@ CREATE TEMP TABLE arrivals (
   now         INTEGER NOT NULL,
   connection  TEXT NOT NULL,
   rev         INTEGER,                 -- of an accept; a skip has none
+  fence       INTEGER,                 -- under which it was read, where one node at a time reads
   event_id    TEXT,
   handle      TEXT,
   chat_kind   TEXT,

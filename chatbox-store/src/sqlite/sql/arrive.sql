@@ -9,11 +9,11 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   DELETE FROM claims;
 
   INSERT INTO arrivals (
-    i, now, connection, rev, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
+    i, now, connection, rev, fence, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
     files, wake_at, cursor, worker, lease, hand, first, body
   )
   SELECT
-    key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'event_id', value ->> 'handle',
+    key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'fence', value ->> 'event_id', value ->> 'handle',
     value ->> 'chat_kind', value ->> 'chat_name', value ->> 'sender', value ->> 'author', value ->> 'body_kind',
     value ->> 'raw', value ->> 'about', value ->> 'late', value ->> 'grp', value ->> 'files',
     clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'hand',
@@ -21,12 +21,13 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     value ->> 'body'
   FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(NEW.batch);
 
-  -- What they were decided on. Who is not known afterwards is stale.
+  -- What they were decided on. Who is not known afterwards is fenced or stale.
   INSERT INTO known (i, account, mailbox, door, scope, focal, dup, chat, session)
   SELECT a.i, r.account, r.id, r.door, r.scope, r.focal,
     (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session
   FROM arrivals AS a
   CROSS JOIN connections AS c ON c.id = a.connection AND c.status = 'active' AND c.policy_rev = coalesce(a.rev, c.policy_rev)
+    AND c.fence = coalesce(a.fence, c.fence)
   CROSS JOIN readers AS r ON r.id = c.reader
   LEFT JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle;
 
@@ -144,7 +145,9 @@ END;
 -- What became of them, in their order.
 CREATE TEMP VIEW arrived AS
 SELECT json_group_array(json(CASE
-  WHEN k.i IS NULL THEN '{"outcome":"stale"}'
+  WHEN k.i IS NULL THEN iif(
+    EXISTS (SELECT 1 FROM connections WHERE id = a.connection AND status = 'active' AND fence <> a.fence),
+    '{"outcome":"fenced"}', '{"outcome":"stale"}')
   WHEN a.rev IS NULL THEN '{"outcome":"done","done":"nothing"}'
   WHEN f.seq IS NULL THEN json_object('outcome', 'duplicate', 'seq', coalesce(
     k.dup, (SELECT seq FROM fresh WHERE i = a.first)))

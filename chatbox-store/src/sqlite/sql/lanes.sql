@@ -20,6 +20,9 @@ CREATE TEMP TRIGGER claim AFTER INSERT ON steps WHEN NEW.kind = 'claim' BEGIN
     holder = NEW.step ->> '$.offer.worker', until = NEW.now + (NEW.step ->> '$.offer.lease_ms')
   WHERE rowid IN (SELECT lane FROM taken WHERE i = NEW.i);
 
+  UPDATE connections SET fence = l.fence FROM taken AS t JOIN lanes AS l ON l.rowid = t.lane
+  WHERE t.i = NEW.i AND l.kind = 'link' AND connections.id = l.owner;
+
   -- A turn lane's claim is on record; a holder who never ended its turn has lost it.
   UPDATE turns SET state = 'lost' FROM taken AS t JOIN lanes AS l ON l.rowid = t.lane
   WHERE t.i = NEW.i AND l.kind = 'turn' AND turns.owner = l.owner AND turns.key = l.key

@@ -35,9 +35,7 @@ CREATE TABLE connections (
   ident       TEXT NOT NULL,
   status      TEXT NOT NULL DEFAULT 'active', -- active | archived
   policy_rev  INTEGER NOT NULL DEFAULT 0,
-  holder      TEXT,
-  fence       INTEGER NOT NULL DEFAULT 0,
-  until       INTEGER,
+  fence       INTEGER NOT NULL DEFAULT 0,       -- of its link lane
   settings    TEXT NOT NULL,
   policy      TEXT NOT NULL,
   secret      TEXT,
@@ -158,7 +156,7 @@ CREATE TABLE raws (
 );
 
 CREATE TABLE lanes (
-  kind      TEXT NOT NULL,                    -- turn | out | push
+  kind      TEXT NOT NULL,                    -- turn | out | push | link
   owner     TEXT NOT NULL,
   key       TEXT NOT NULL,
   wanted    INTEGER NOT NULL DEFAULT 0,

@@ -62,13 +62,26 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         "depth".into(),
         timeless(&store.outbox_depth().await.expect("a read")),
     );
-    for kind in [LaneKind::Turn, LaneKind::Out, LaneKind::Push] {
-        let due = store.next_due(kind).await.expect("a read");
-        let now = store.now().await.expect("a clock");
-        see(
-            format!("next due {kind:?}"),
-            json!(due.map(|due| when(due, now))),
-        );
+    let all: Vec<&str> = MAILBOXES
+        .into_iter()
+        .chain(CONNECTIONS)
+        .chain(["s0"])
+        .collect();
+    for kind in [
+        LaneKind::Turn,
+        LaneKind::Out,
+        LaneKind::Push,
+        LaneKind::Link,
+    ] {
+        for owners in [&all[..], &all[..2], &all[4..6], &[]] {
+            let owners: Vec<String> = owners.iter().map(|it| (*it).to_owned()).collect();
+            let due = store.next_due(kind, Some(&owners)).await.expect("a read");
+            let now = store.now().await.expect("a clock");
+            see(
+                format!("next due {kind:?} of {owners:?}"),
+                json!(due.map(|due| when(due, now))),
+            );
+        }
     }
     let all = DeliveryFilter {
         states: vec![],

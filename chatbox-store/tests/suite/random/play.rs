@@ -29,6 +29,8 @@ pub(super) struct Play {
     /// The highest seq seen in an outcome.
     head: i64,
     receipts: u32,
+    /// Under which fence the arrivals of a call were read: mostly none, as where one process is alone.
+    fence: Option<Fence>,
 }
 
 impl Play {
@@ -39,6 +41,7 @@ impl Play {
             held: Vec::new(),
             head: 0,
             receipts: 0,
+            fence: None,
         }
     }
 
@@ -85,6 +88,8 @@ impl Play {
     pub(super) async fn next(&mut self) -> Vec<Step> {
         match self.dice.random_range(0..100) {
             0..35 => {
+                let fence = Fence(self.dice.random_range(0..4));
+                self.fence = self.coin(20).then_some(fence);
                 let count = self.dice.random_range(1..9);
                 (0..count).map(|_| self.arrive()).collect()
             }
@@ -139,7 +144,11 @@ impl Play {
         let connection = ConnectionId::new(self.pick(&CONNECTIONS));
         let cursor = Cursor(self.dice.random_range(0..1000).to_string());
         if self.coin(10) {
-            return Step::Skip(Skip { connection, cursor });
+            return Step::Skip(Skip {
+                connection,
+                cursor,
+                fence: self.fence,
+            });
         }
         let event = self.event();
         let wake = match self.dice.random_range(0..10) {
@@ -150,6 +159,7 @@ impl Play {
         step(Accept {
             connection,
             policy_rev: if self.coin(95) { 1 } else { 2 },
+            fence: self.fence,
             event,
             wake,
             cursor: self.coin(70).then_some(cursor),
@@ -192,10 +202,15 @@ impl Play {
     }
 
     fn claim(&mut self) -> Step {
-        let kind = self.pick(&[LaneKind::Turn, LaneKind::Out, LaneKind::Push]);
+        let kind = self.pick(&[
+            LaneKind::Turn,
+            LaneKind::Out,
+            LaneKind::Push,
+            LaneKind::Link,
+        ]);
         let owner = match kind {
             LaneKind::Turn => self.pick(&MAILBOXES),
-            LaneKind::Out => self.pick(&CONNECTIONS),
+            LaneKind::Out | LaneKind::Link => self.pick(&CONNECTIONS),
             LaneKind::Push => self.pick(&["p", "s0", "s1"]),
         };
         let except = match self.coin(20) {
@@ -370,7 +385,8 @@ impl Play {
     }
 
     fn renew(&mut self) -> Step {
-        let Some(held) = self.lane(LaneKind::Turn) else {
+        let kind = self.pick(&[LaneKind::Turn, LaneKind::Link]);
+        let Some(held) = self.lane(kind) else {
             return self.claim();
         };
         Step::Renew(Renew {

@@ -1,9 +1,11 @@
 //! Connections: opens them, reads them, opens them again. Health comes from what they show, never from a side probe.
 
+mod hold;
+
 use crate::connector::{AdapterError, Arrival, Incoming, LinkState, Outbound, Verb, Verdict};
 use crate::event::{Action, Media};
 use crate::house::House;
-use crate::id::Seq;
+use crate::id::{Fence, Seq};
 use crate::link::Link;
 use crate::outbox::backoff;
 use crate::router::{self, Say, Taken, ToFetch};
@@ -25,33 +27,69 @@ const FETCHES: usize = 4;
 /// How long one file may take.
 const FETCH: Duration = Duration::from_secs(60);
 
-/// Keeps one connection open until it is stopped.
+/// Keeps one connection open until it is stopped. Where several nodes could, the one that holds its lane does.
 #[tracing::instrument(skip_all, fields(connection = %link.id, platform = %link.platform))]
 pub(crate) async fn run(house: Arc<House>, link: Arc<Link>) {
-    let fetches = Arc::new(Semaphore::new(FETCHES));
-    resume_files(&house, &link, &fetches).await;
     house.tasks.spawn(outbox::run(house.clone(), link.clone()));
+    match house.shared && link.is_exclusive() {
+        true => by_turns(&house, &link).await,
+        false => tokio::select! {
+            () = stay(&house, &link, None) => {}
+            () = told_to_stop(&house, &link) => {}
+        },
+    }
+    stopped(&link);
+}
+
+async fn told_to_stop(house: &House, link: &Link) {
+    tokio::select! {
+        () = link.stop.cancelled() => {}
+        () = house.closing.cancelled() => {}
+    }
+}
+
+/// Keeps it open whenever it is ours. What we hold is given back when we are told to stop, so that nobody has to wait for
+/// the lease to end.
+async fn by_turns(house: &Arc<House>, link: &Arc<Link>) {
+    loop {
+        let lease = tokio::select! {
+            lease = hold::take(house, link) => lease,
+            () = told_to_stop(house, link) => return,
+        };
+        tracing::info!(fence = %lease.fence, "this node reads the connection");
+        tokio::select! {
+            biased;
+            _lost = lease.hold(house, stay(house, link, Some(lease.fence))) => {}
+            () = told_to_stop(house, link) => {
+                stopped(link);
+                return lease.give_back(house).await;
+            }
+        }
+        tracing::warn!("this node does not read the connection any more");
+        link.set_state(LinkState::Elsewhere);
+    }
+}
+
+/// Keeps it open, until somebody else does.
+async fn stay(house: &Arc<House>, link: &Arc<Link>, fence: Option<Fence>) {
+    let fetches = Arc::new(Semaphore::new(FETCHES));
+    resume_files(house, link, &fetches).await;
     let mut losses = 0;
     loop {
         link.set_state(LinkState::Connecting);
         let began = tokio::time::Instant::now();
-        let reading = AssertUnwindSafe(read(&house, &link, &fetches)).catch_unwind();
-        let lost = tokio::select! {
-            lost = reading => lost.unwrap_or_else(|_| Lost::Broken("the adapter crashed".to_owned())),
-            () = link.stop.cancelled() => return stopped(&link),
-            () = house.closing.cancelled() => return stopped(&link),
-        };
+        let reading = AssertUnwindSafe(read(house, link, fence, &fetches)).catch_unwind();
+        let lost = reading.await;
+        let lost = lost.unwrap_or_else(|_| Lost::Broken("the adapter crashed".to_owned()));
+        if let Lost::Fenced = lost {
+            return;
+        }
         losses = if began.elapsed() > RECOVERED {
             0
         } else {
             losses + 1
         };
-        let wait = report(&house, &link, lost, losses);
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = link.stop.cancelled() => return stopped(&link),
-            () = house.closing.cancelled() => return stopped(&link),
-        }
+        sleep(report(house, link, lost, losses)).await;
     }
 }
 
@@ -68,6 +106,7 @@ enum Lost {
     Silent(Duration),
     Broken(String),
     Ended,
+    Fenced,
 }
 
 /// Says why the connection was lost, and how long to wait before it is opened again.
@@ -105,6 +144,7 @@ fn report(house: &House, link: &Link, lost: Lost, losses: u32) -> Duration {
         Lost::Ended => LinkState::Down {
             reason: "the platform closed the connection".to_owned(),
         },
+        Lost::Fenced => LinkState::Elsewhere,
     };
     tracing::warn!(?state, ?wait, "connection lost");
     link.set_state(state);
@@ -112,7 +152,12 @@ fn report(house: &House, link: &Link, lost: Lost, losses: u32) -> Duration {
 }
 
 /// Opens the connection and reads it until it is lost.
-async fn read(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>) -> Lost {
+async fn read(
+    house: &Arc<House>,
+    link: &Arc<Link>,
+    fence: Option<Fence>,
+    fetches: &Arc<Semaphore>,
+) -> Lost {
     let resume = match house.store.connection(&link.id).await {
         Ok(Some(row)) => row.cursor,
         Ok(None) => return Lost::Broken("the connection was removed".to_owned()),
@@ -139,9 +184,12 @@ async fn read(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>) ->
             return Lost::Ended;
         };
         let (arrivals, lost) = sort(link, items);
-        match router::accept(house, link, arrivals).await {
+        let fenced = match router::accept(house, link, fence, arrivals).await {
             Ok(taken) => follow_up(house, link, taken, fetches),
             Err(error) => return Lost::Store(error),
+        };
+        if fenced {
+            return Lost::Fenced;
         }
         if let Some(error) = lost {
             return Lost::Adapter(error);
@@ -172,8 +220,9 @@ fn sort(
     (arrivals, None)
 }
 
-/// What accepting made necessary: turns, files, answers to commands. None of it holds up the next batch.
-fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) {
+/// What accepting made necessary: turns, files, answers to commands. None of it holds up the next batch. Whether there is
+/// a next batch for somebody else only.
+fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) -> bool {
     dispatch::begin_taken(house, taken.claims);
     for (chat, action) in taken.actions {
         let (house, link) = (house.clone(), link.clone());
@@ -190,6 +239,7 @@ fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<S
     if taken.owed {
         house.turns_due.notify_one();
     }
+    taken.fenced
 }
 
 /// Answers a command. With the sender's rights, which here are those of anybody who may talk.
