@@ -54,7 +54,7 @@ impl World {
     }
 
     pub(super) fn depth(&self) -> Depth {
-        let handed = |sent: &&Sent| matches!(sent.delivery.parcel, Parcel::Hand { .. });
+        let handed = |sent: &&Sent| !matches!(sent.delivery.parcel, Parcel::Perform(_));
         let (hand_outs, sends): (Vec<_>, Vec<_>) = self.unsettled().partition(handed);
         Depth {
             sends: sends.len() as u64,
