@@ -378,8 +378,8 @@ impl Teller {
                     return Ok(());
                 };
                 let (name, parent) = match row.parcel {
-                    Parcel::Hand { .. } => ("delivery", None),
                     Parcel::Perform(_) => ("send", self.replies.get(&row.seq).copied()),
+                    _ => ("delivery", None),
                 };
                 let parent = match parent {
                     Some(turn) => turn,

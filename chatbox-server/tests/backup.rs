@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const TOKEN: &str = "7000001:TEST-token-TEST-token";
 const ADA: i64 = 42;
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 
 async fn platform() -> telegram::Server {
     let options = telegram::Options {
@@ -185,7 +185,7 @@ async fn what_was_to_be_sent_or_answered_at_the_backup_waits_for_a_person() {
     let running = Running::start(folder.path(), &config);
     connect(folder.path(), &platform).await;
     model.script(Script::say("a late answer"));
-    let busy = Fault::TooManyRequests { retry_after: 4 };
+    let busy = Fault::TooManyRequests { retry_after: 10 };
     platform.fault("sendMessage", busy);
     platform.say(ADA, ADA, "one");
     let queued = || {
@@ -220,7 +220,7 @@ async fn what_was_to_be_sent_or_answered_at_the_backup_waits_for_a_person() {
         "{back}"
     );
     let running = Running::start(folder.path(), &config);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(platform.messages_in(ADA).len(), 3, "nothing is sent twice");
     assert_eq!(model.requests().len(), asked, "nothing is thought twice");
     let list = told(&command(folder.path(), &["deliveries", "list", "--failed"]));

@@ -25,7 +25,7 @@ UPDATE turns SET state = 'lost' WHERE state = 'claimed';
 UPDATE outbox SET state = 'unknown', reason = 'restored from a backup', due = NULL,
   since = floor(extract(epoch FROM clock_timestamp()) * 1000)
 WHERE state IN ('queued', 'custody');
-UPDATE lanes SET state = 'asleep', holder = NULL, until = 0, done = wanted, attempts = 0 WHERE kind IN ('turn', 'out', 'push');
+UPDATE lanes SET state = 'asleep', holder = NULL, until = 0, done = CASE kind WHEN 'link' THEN done ELSE wanted END, attempts = 0;
 
 UPDATE head SET seq = seq + 1000000000, delivery = delivery + 1000000000;
 SELECT chatbox_tell_v1(chat, seq, state, 'restored from a backup', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)

@@ -20,13 +20,12 @@ UPDATE members SET handed = waking
 WHERE waking > handed AND reader IN (SELECT id FROM readers WHERE door = 'run');
 INSERT INTO members (chat, reader, handed)
 SELECT chat, owner, max(seq) FROM outbox
-WHERE state IN ('queued', 'custody') AND key <> 'events' AND owner IN (SELECT id FROM readers)
-GROUP BY chat, owner
+WHERE state IN ('queued', 'custody') AND owner IN (SELECT id FROM readers WHERE kind = 'mailbox') GROUP BY chat, owner
 ON CONFLICT (chat, reader) DO UPDATE SET handed = max(handed, excluded.handed);
 UPDATE turns SET state = 'lost' WHERE state = 'claimed';
 UPDATE outbox SET state = 'unknown', reason = 'restored from a backup', due = NULL, since = (SELECT now FROM clock)
 WHERE state IN ('queued', 'custody');
-UPDATE lanes SET state = 'asleep', holder = NULL, until = 0, done = wanted, attempts = 0 WHERE kind IN ('turn', 'out', 'push');
+UPDATE lanes SET state = 'asleep', holder = NULL, until = 0, done = CASE kind WHEN 'link' THEN done ELSE wanted END, attempts = 0;
 
 -- The first row is no chat's: it stands for those that are missing.
 INSERT INTO log (seq, account, chat, kind, author, out, wakes, late, at, target, body)
