@@ -1,11 +1,11 @@
 //! The agents' door over real HTTP: with a client of the protocol's makers on both of its wires, and byte by byte.
 
 mod bad;
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 mod connector;
 mod flow;
 mod house;
 mod keys;
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 #[path = "../radio/mod.rs"]
 mod radio;

@@ -58,7 +58,7 @@ pub(in crate::mcp) async fn tools(desk: &Desk) -> Result<Vec<Tool>, Refusal> {
 }
 
 /// Whether a platform's own tool has this name.
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 pub(in crate::mcp) fn is_own(platform: &chatbox_core::id::Platform, name: &str) -> bool {
     let verb = name.strip_prefix(platform.as_str());
     verb.is_some_and(|verb| OWN.iter().any(|own| own.verb == verb))
