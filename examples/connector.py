@@ -351,7 +351,7 @@ class SideDoor:
         return {"typing": self.lobby.typing}
 
     def fail_next(self, asked):
-        self.lobby.faults.append(Failure(asked["fault"], int(asked["wait_ms"] or 0)))
+        self.lobby.faults.append(Failure(asked["fault"], asked["wait_ms"]))
 
     def fail_shows(self, _asked):
         self.lobby.shows_fail = True

@@ -2,6 +2,7 @@
 
 use crate::app::{App, CONNECTOR};
 use crate::http::{AddedView, Problem};
+#[cfg(feature = "connector-tools")]
 use crate::mcp::Lender;
 use axum::http::StatusCode;
 use chatbox_connector_api::remote::RemoteFactory;
@@ -42,6 +43,7 @@ pub(crate) fn factory(row: &Connection) -> Option<Arc<dyn AdapterFactory>> {
 
 impl App {
     /// The tools that a stored connection's connector brings for agents, if it brings any.
+    #[cfg(feature = "connector-tools")]
     pub(crate) fn lender(&self, row: &Connection) -> Result<Option<Lender>, chatbox_core::Error> {
         let stored: Option<Stored> = serde_json::from_str(&row.settings).ok();
         let Some(url) = stored.and_then(|stored| stored.mcp_url) else {
@@ -81,15 +83,9 @@ impl App {
         let mut rows = self.chatbox.store().connections().await?;
         rows.retain(|row| row.mailbox == *mailbox);
         self.is_free(&platform, &rows)?;
-        if let Some(url) = mcp_url.clone() {
+        if let Some(url) = &mcp_url {
             let token = secrets.0.get(MCP_TOKEN).cloned();
-            let platform = platform.clone();
-            let lender = Lender {
-                platform,
-                url,
-                token,
-            };
-            lender.check().await?;
+            tools_are_fine(&platform, url, token).await?;
         }
         let stored = Stored {
             url,
@@ -164,6 +160,34 @@ impl App {
             }
         }
     }
+}
+
+/// Looks at the tools that a connector brings for agents, before it is added.
+#[cfg(feature = "connector-tools")]
+async fn tools_are_fine(
+    platform: &Platform,
+    url: &str,
+    token: Option<Secret>,
+) -> Result<(), Problem> {
+    let (platform, url) = (platform.clone(), url.to_owned());
+    let lender = Lender {
+        platform,
+        url,
+        token,
+    };
+    lender.check().await
+}
+
+#[cfg(not(feature = "connector-tools"))]
+fn tools_are_fine(
+    _: &Platform,
+    _: &str,
+    _: Option<Secret>,
+) -> std::future::Ready<Result<(), Problem>> {
+    let detail = "this program was built without the tools of connectors";
+    let hint = "build it with the feature connector-tools, or leave mcp_url away";
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    std::future::ready(Err(Problem::new(status, "not_built", detail, hint)))
 }
 
 /// Refuses what nobody would read.

@@ -138,6 +138,12 @@ struct Spoken<'a> {
     reply_to: Option<&'a str>,
 }
 
+#[derive(Debug, Serialize)]
+struct Failing {
+    fault: &'static str,
+    wait_ms: u64,
+}
+
 #[derive(Debug, Deserialize)]
 struct Named {
     message: String,
@@ -316,9 +322,9 @@ impl Vendor for Process {
     }
 
     async fn fail_next(&self, fault: Fault) -> Did {
-        let wait = match fault {
-            Fault::RateLimited(wait) => wait.as_millis().to_string(),
-            _ => String::new(),
+        let wait_ms = match fault {
+            Fault::RateLimited(wait) => u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            _ => 0,
         };
         let fault = match fault {
             Fault::RateLimited(_) => "rate_limited",
@@ -327,7 +333,7 @@ impl Vendor for Process {
             Fault::ServerError => "server_error",
             Fault::Refused => "refused",
         };
-        let fault = fields([("fault", fault), ("wait_ms", &wait)]);
+        let fault = Failing { fault, wait_ms };
         self.does("fail_next", &fault).await
     }
 

@@ -74,12 +74,15 @@ impl Reader {
             let Some(line) = line else {
                 return Ok(None);
             };
-            match serde_json::from_slice::<Line>(&line) {
-                Ok(line) => match self.incoming(line) {
-                    Some(incoming) => return incoming.map(Some),
-                    None => continue,
-                },
-                Err(error) => tracing::warn!(%error, "a line of the connector cannot be read"),
+            let said = match serde_json::from_slice(&line) {
+                Ok(line) => self.incoming(line),
+                Err(error) => {
+                    tracing::warn!(%error, "a line of the connector cannot be read");
+                    None
+                }
+            };
+            if let Some(incoming) = said {
+                return incoming.map(Some);
             }
         }
     }

@@ -128,14 +128,22 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
     let row: Row = client
         .ask(Method::POST, "/v1/connections", Some(&new))
         .await?;
-    let link = row.text("pairing_link").map(str::to_owned);
+    let next = next(&row);
     show(&Shown::one(row), json)?;
-    match link {
-        Some(link) if !json => print(&format!(
-            "\n  next: open {link} and press Start: that makes you its owner. It works once, for 10 minutes.\n"
+    match next {
+        Some(next) if !json => print(&format!(
+            "\n  next: {next}: that makes you its owner. It works once, for 10 minutes.\n"
         )),
         _ => Ok(()),
     }
+}
+
+/// What makes its doer the owner of a fresh connection.
+fn next(added: &Row) -> Option<String> {
+    let link = added.text("pairing_link");
+    let link = link.map(|link| format!("open {link} and press Start"));
+    let code = || Some(format!("send it {}", added.text("pairing_code")?));
+    link.or_else(code)
 }
 
 /// The token from its file, the environment, or a prompt: never from the command line.

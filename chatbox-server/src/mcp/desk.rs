@@ -5,7 +5,7 @@ use super::refusal::Refusal;
 use super::view::{self, RowView};
 use crate::app::App;
 use chatbox_core::Link;
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 use chatbox_core::id::ConnectionId;
 use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
@@ -96,13 +96,13 @@ impl Desk {
     }
 
     /// The server.
-    #[cfg(feature = "connector")]
+    #[cfg(feature = "connector-tools")]
     pub(super) fn app(&self) -> &App {
         &self.app
     }
 
     /// A connection's row.
-    #[cfg(feature = "connector")]
+    #[cfg(feature = "connector-tools")]
     pub(super) async fn connection(
         &self,
         id: &ConnectionId,
@@ -119,7 +119,7 @@ impl Desk {
     }
 
     /// Whether this mailbox has a connector that lends tools under this platform's name.
-    #[cfg(feature = "connector")]
+    #[cfg(feature = "connector-tools")]
     pub(super) async fn lends(&self, platform: &str) -> Result<bool, Refusal> {
         for row in self.store().connections().await? {
             let own = row.mailbox == self.mailbox && row.platform.as_str() == platform;

@@ -7,9 +7,9 @@ mod admin;
 mod body;
 mod desk;
 mod gate;
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 mod lender;
-#[cfg_attr(not(feature = "connector"), path = "unlent.rs")]
+#[cfg_attr(not(feature = "connector-tools"), path = "unlent.rs")]
 mod lent;
 mod names;
 mod prose;
@@ -21,7 +21,7 @@ mod tools;
 mod view;
 
 pub(crate) use gate::{SCOPE, prefix};
-#[cfg(feature = "connector")]
+#[cfg(feature = "connector-tools")]
 pub(crate) use lender::Lender;
 pub use lent::Lent;
 pub use streams::Streams;

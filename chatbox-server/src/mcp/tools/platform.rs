@@ -5,7 +5,6 @@ use super::{Entry, act, entry, say};
 use crate::mcp::desk::Desk;
 use crate::mcp::refusal::Refusal;
 use chatbox_core::connector::{Capabilities, LinkState};
-use chatbox_core::id::Platform;
 use rmcp::model::Tool;
 
 /// A tool under its platform's name.
@@ -59,7 +58,8 @@ pub(in crate::mcp) async fn tools(desk: &Desk) -> Result<Vec<Tool>, Refusal> {
 }
 
 /// Whether a platform's own tool has this name.
-pub(in crate::mcp) fn is_own(platform: &Platform, name: &str) -> bool {
+#[cfg(feature = "connector-tools")]
+pub(in crate::mcp) fn is_own(platform: &chatbox_core::id::Platform, name: &str) -> bool {
     let verb = name.strip_prefix(platform.as_str());
     verb.is_some_and(|verb| OWN.iter().any(|own| own.verb == verb))
 }
