@@ -10,6 +10,7 @@ use crate::store::{
 };
 use crate::{meters, router};
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,26 +103,36 @@ async fn take_due(house: &Arc<House>) -> Result<Duration, StoreError> {
     if endpoints.is_empty() {
         return Ok(SWEEP);
     }
-    for (mailbox, pushed) in endpoints {
-        let free = pushed.room.available_permits();
-        if free == 0 {
-            continue;
-        }
-        let claim = Claim {
-            kind: LaneKind::Out,
-            owner: Some(mailbox.as_str().to_owned()),
-            offer: house.offer(),
-            limit: u32::try_from(free).unwrap_or(u32::MAX),
-        };
-        let outcome = router::single(house, Step::Claim(claim)).await?;
-        if let Outcome::Done(Done::Claimed { lanes }) = outcome {
-            for lane in lanes {
-                let room = pushed.room.clone().try_acquire_owned().ok();
-                begin(house, &mailbox, pushed.clone(), room, lane);
-            }
-        }
+    // All at once: the store commits what comes together together, however many mailboxes there are.
+    let claims = endpoints
+        .into_iter()
+        .map(|(mailbox, pushed)| take(house, mailbox, pushed));
+    for taken in join_all(claims).await {
+        taken?;
     }
     until_due(house, LaneKind::Out).await
+}
+
+/// Claims what is due of one mailbox, as far as its endpoint has room, and begins it.
+async fn take(house: &Arc<House>, mailbox: MailboxId, pushed: Pushed) -> Result<(), StoreError> {
+    let free = pushed.room.available_permits();
+    if free == 0 {
+        return Ok(());
+    }
+    let claim = Claim {
+        kind: LaneKind::Out,
+        owner: Some(mailbox.as_str().to_owned()),
+        offer: house.offer(),
+        limit: u32::try_from(free).unwrap_or(u32::MAX),
+    };
+    let outcome = router::single(house, Step::Claim(claim)).await?;
+    if let Outcome::Done(Done::Claimed { lanes }) = outcome {
+        for lane in lanes {
+            let room = pushed.room.clone().try_acquire_owned().ok();
+            begin(house, &mailbox, pushed.clone(), room, lane);
+        }
+    }
+    Ok(())
 }
 
 fn begin(
