@@ -12,3 +12,4 @@ pub mod mcp;
 pub mod process;
 pub mod report;
 pub mod stats;
+pub mod town;

@@ -4,6 +4,7 @@ mod accept;
 mod agents;
 mod echo;
 mod hook;
+mod mailboxes;
 mod memory;
 mod postgres;
 mod reads;
@@ -69,12 +70,13 @@ type Measuring<'a> = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + 'a>>;
 
 /// Measures every part that is wanted: the figures, and what could not be measured.
 pub(crate) async fn all(bench: &Bench) -> (Vec<Figure>, Vec<String>) {
-    let parts: [(&str, Measuring<'_>); 9] = [
+    let parts: [(&str, Measuring<'_>); 10] = [
         ("accept", Box::pin(accept::measure(bench))),
         ("postgres", Box::pin(postgres::measure(bench))),
         ("echo", Box::pin(echo::measure(bench))),
         ("hook", Box::pin(hook::measure(bench))),
         ("agents", Box::pin(agents::measure(bench))),
+        ("mailboxes", Box::pin(mailboxes::measure(bench))),
         ("memory", Box::pin(memory::measure(bench))),
         ("start", Box::pin(start::measure(bench))),
         ("reads", Box::pin(reads::measure(bench))),
