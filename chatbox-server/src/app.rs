@@ -181,7 +181,7 @@ impl App {
         }
         let id = self
             .chatbox
-            .connect(Connect::new(Feed { name: name.clone() }, mailbox.clone()))
+            .connect_anew(Connect::new(Feed { name: name.clone() }, mailbox.clone()))
             .await?;
         let (token, url) = self.inbound_door(&id).await?;
         Ok(AddedView {

@@ -81,6 +81,16 @@ impl Chatbox {
         self.begin(row, connect).await
     }
 
+    /// As [`Chatbox::connect`], but never one that is there already.
+    ///
+    /// # Errors
+    /// The settings, the store, or another connection in its place.
+    pub async fn connect_anew(&self, connect: Connect) -> Result<ConnectionId, Error> {
+        let ident = connect.mailbox.as_str().into();
+        let row = self.insert(&connect, ident, connect.policy.clone()).await?;
+        self.begin(row, connect).await
+    }
+
     /// Verifies a credential with its platform, and only then saves and starts the connection, with a link that makes
     /// its opener the owner. An existing connection of the same account gets the new credential.
     ///
