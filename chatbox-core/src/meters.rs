@@ -3,6 +3,7 @@
 use crate::connector::Verb;
 use crate::event::EventBody;
 use crate::id::Platform;
+use crate::store::ServiceKind;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -46,6 +47,10 @@ pub fn describe() {
     describe_counter!(
         "chatbox_focus_switches_total",
         "How often mailboxes looked elsewhere"
+    );
+    describe_counter!(
+        "chatbox_service_events_total",
+        "Service events handed to subscriptions, by event and outcome"
     );
     describe_gauge!("chatbox_build_info", "1, labelled with the version");
     begin();
@@ -110,6 +115,12 @@ pub(crate) fn hand_out_tried(took: Duration) {
 
 pub(crate) fn hand_out_ended(outcome: &'static str) {
     counter!("chatbox_deliveries_total", "outcome" => outcome).increment(1);
+}
+
+/// A service event was handed to a subscription, or could not be.
+pub(crate) fn event_ended(kind: ServiceKind, outcome: &'static str) {
+    counter!("chatbox_service_events_total", "event" => kind.as_str(), "outcome" => outcome)
+        .increment(1);
 }
 
 pub(crate) fn switched() {

@@ -219,7 +219,10 @@ async fn drain(house: &House, endpoint: &dyn Endpoint, lease: &Lease) -> Result<
             }
             let (to, pause_after) = one(house, endpoint, row).await?;
             if let Some(outcome) = ended(&to) {
-                meters::hand_out_ended(outcome);
+                match &row.parcel {
+                    Parcel::Event { event } => meters::event_ended(event.kind, outcome),
+                    _ => meters::hand_out_ended(outcome),
+                }
             }
             if !settle(house, lease, Some(row.id), to, pause_after).await? {
                 return Ok(());

@@ -29,7 +29,11 @@ pub(crate) async fn look(store: &dyn Store) -> Result<(), StoreError> {
             .filter(|it| it.standing == standing)
             .count()
     };
-    for (status, standing) in [("active", Standing::Active), ("paused", Standing::Paused)] {
+    for (status, standing) in [
+        ("active", Standing::Active),
+        ("paused", Standing::Paused),
+        ("archived", Standing::Archived),
+    ] {
         gauge!("chatbox_mailboxes", "status" => status).set(float(count(standing) as u64));
     }
     Ok(())

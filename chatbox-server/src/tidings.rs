@@ -125,8 +125,7 @@ impl Layer for Telling {
 /// Steps that append a row or move the focus.
 fn whose(step: &Step) -> Option<Whose> {
     let owner = |owner: &String, kind| match kind {
-        LaneKind::Turn => Whose::Mailbox(owner.as_str().into()),
-        LaneKind::Push => Whose::Mailbox(owner.as_str().into()),
+        LaneKind::Turn | LaneKind::Push => Whose::Mailbox(owner.as_str().into()),
         LaneKind::Out | LaneKind::Link => Whose::Connection(owner.as_str().into()),
     };
     match step {

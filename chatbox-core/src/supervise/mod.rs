@@ -1,6 +1,7 @@
 //! Connections: opens them, reads them, opens them again. Health comes from what they show, never from a side probe.
 
 mod hold;
+mod tell;
 
 use crate::connector::{AdapterError, Arrival, Incoming, LinkState, Outbound, Verb, Verdict};
 use crate::event::{Action, Media};
@@ -31,6 +32,7 @@ const FETCH: Duration = Duration::from_secs(60);
 #[tracing::instrument(skip_all, fields(connection = %link.id, platform = %link.platform))]
 pub(crate) async fn run(house: Arc<House>, link: Arc<Link>) {
     house.tasks.spawn(outbox::run(house.clone(), link.clone()));
+    house.tasks.spawn(tell::run(house.clone(), link.clone()));
     match house.shared && link.is_exclusive() {
         true => by_turns(&house, &link).await,
         false => tokio::select! {
@@ -41,7 +43,7 @@ pub(crate) async fn run(house: Arc<House>, link: Arc<Link>) {
     stopped(&link);
 }
 
-async fn told_to_stop(house: &House, link: &Link) {
+pub(super) async fn told_to_stop(house: &House, link: &Link) {
     tokio::select! {
         () = link.stop.cancelled() => {}
         () = house.closing.cancelled() => {}

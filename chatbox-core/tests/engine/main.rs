@@ -9,7 +9,8 @@ use chatbox_core::event::{Content, EventBody};
 use chatbox_core::id::{ChatId, ConnectionId, Fence};
 use chatbox_core::push::{Endpoint, HandOut, Handed, Item};
 use chatbox_core::store::{
-    Author, DeliveryFilter, DeliveryState, LaneKind, LogRow, MemoryStore, Standing, Store,
+    Admin, Author, DeliveryFilter, DeliveryState, LaneKey, LaneKind, LogRow, MemoryStore, Parcel,
+    ServiceKind, Standing, Store,
 };
 use chatbox_core::{Connect, Error, Say};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -757,6 +758,43 @@ async fn what_arrives_and_not_as_asked_is_counted() {
     assert!(page.contains(counted), "{page}");
     assert!(!page.contains("secret"), "no label holds a text: {page}");
     assert_eq!(alpha.sent().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_to_know_is_told_when_a_connection_goes_up_and_down() {
+    let world = World::new(Script::echo()).await;
+    let subscribe = Admin::Subscribe {
+        account: "main".into(),
+        id: "s".to_owned(),
+        events: ServiceKind::ALL.to_vec(),
+    };
+    world
+        .chatbox
+        .admin(subscribe)
+        .await
+        .expect("a subscription");
+    let alpha = world.connect(alpha()).await;
+    sleep(SOON).await;
+    alpha.break_off(AdapterError::new(ErrorKind::Unauthorized, "no"));
+    sleep(SOON).await;
+    let lane = LaneKey::events("s");
+    let told = world
+        .chatbox
+        .store()
+        .queued(&lane, 9)
+        .await
+        .expect("a read");
+    let kinds: Vec<ServiceKind> = told
+        .iter()
+        .map(|delivery| match &delivery.parcel {
+            Parcel::Event { event } => event.kind,
+            other => panic!("an event was expected: {other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [ServiceKind::ConnectionUp, ServiceKind::ConnectionDown]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,8 +49,12 @@ pub(in crate::postgres) fn encode(steps: &[&Step]) -> serde_json::Result<String>
 
 fn may_append(step: &Step) -> bool {
     match step {
-        Step::Accept(_) | Step::Commit(_) | Step::Emit(_) | Step::Switch(_) => true,
-        Step::Admin(_) | Step::Together { .. } => true,
+        Step::Accept(_)
+        | Step::Commit(_)
+        | Step::Emit(_)
+        | Step::Switch(_)
+        | Step::Admin(_)
+        | Step::Together { .. } => true,
         // It may pause, and who wants to know is told.
         Step::Settle(settle) if settle.pause_after.is_some() => true,
         Step::Settle(settle) => matches!(

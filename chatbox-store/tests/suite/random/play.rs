@@ -51,7 +51,7 @@ impl Play {
         let admins = [
             put_mailbox("m", Door::Run, one),
             put_mailbox("n", Door::Run, two),
-            Admin::PutMailbox(self.pushed(Door::Push)),
+            Admin::PutMailbox(pushed(Door::Push)),
             add_connection("c0", "m", "alpha", "us"),
             add_connection("c1", "m", "beta", "us"),
             add_connection("c2", "n", "alpha", "others"),
@@ -403,7 +403,7 @@ impl Play {
             0 => put_mailbox(self.pick(&MAILBOXES), Door::Run, self.scope()),
             1..3 => {
                 let door = self.pick(&[Door::Run, Door::Push, Door::Pull]);
-                Admin::PutMailbox(self.pushed(door))
+                Admin::PutMailbox(pushed(door))
             }
             3 => {
                 let mailbox = self.pick(&MAILBOXES);
@@ -492,17 +492,6 @@ impl Play {
         self.pick(&[RecordKind::Credential, RecordKind::Mailbox])
     }
 
-    /// A mailbox in an account of its own.
-    fn pushed(&mut self, door: Door) -> NewMailbox {
-        NewMailbox {
-            account: "away".into(),
-            id: "p".into(),
-            name: "p-name".to_owned(),
-            door,
-            scope: LaneScope::Chat,
-        }
-    }
-
     fn record(&mut self) -> Admin {
         let uses = match self.coin(40) {
             true => vec![self.pick(&["x0", "x1"]).to_owned()],
@@ -554,5 +543,16 @@ impl Play {
             scopes: vec!["read".to_owned()],
             until: None,
         }
+    }
+}
+
+/// A mailbox in an account of its own.
+fn pushed(door: Door) -> NewMailbox {
+    NewMailbox {
+        account: "away".into(),
+        id: "p".into(),
+        name: "p-name".to_owned(),
+        door,
+        scope: LaneScope::Chat,
     }
 }
