@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep};
 const AT_ONCE: usize = 1024;
 /// So many lanes are claimed at once: no more than a few of one that is full are held for nothing.
 const CLAIM: usize = 16;
+/// How soon it is looked again where somebody is handed as much as may be at once.
+const CROWDED: Duration = Duration::from_millis(250);
 /// How many rows of a lane are read at once.
 const ROWS: u32 = 32;
 /// Lanes are looked for at least so often, in case a hint was lost.
@@ -170,7 +172,10 @@ async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, 
             begin(house, endpoint.clone(), room, place, lease);
         }
         if !left {
-            return until_due(house, LaneKind::Push, None).await;
+            let wait = until_due(house, LaneKind::Push, None).await?;
+            // What is due of those who are full is looked at when one of them has room again.
+            let is_crowded = !house.rooms.full().is_empty();
+            return Ok(wait.max(if is_crowded { CROWDED } else { Duration::ZERO }));
         }
     }
 }

@@ -89,6 +89,8 @@ pub struct Caller {
     pub account: AccountId,
     /// Who they are, for people.
     pub name: String,
+    /// The findable part of their token, where it is one of the API.
+    pub token: Option<String>,
     /// What they may do there.
     pub scope: Scope,
     /// Whether they run this server, and may do what concerns no single account.
@@ -213,6 +215,7 @@ impl Auth {
             return Ok(Pass::Has(Caller {
                 account: HOME.into(),
                 name: "operator".to_owned(),
+                token: None,
                 scope: Scope::Admin,
                 is_operator: true,
             }));
@@ -227,6 +230,7 @@ impl Auth {
             Some(scope) => Pass::Has(Caller {
                 account: token.account,
                 name: token.principal,
+                token: Some(token.prefix),
                 scope,
                 is_operator: false,
             }),

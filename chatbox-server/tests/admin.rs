@@ -100,6 +100,10 @@ fn an_agent_looks_after_an_account_and_sees_no_secret() {
     let health = done(&running, "get_mailbox_health", &json!({"mailbox_id": id}));
     assert_eq!(health["standing"], json!("active"));
     let chats = done(&running, "list_chats", &json!({"mailbox_id": id}));
+    assert!(
+        !chats.to_string().contains("hello"),
+        "what people say: {chats}"
+    );
     let chat = chats["items"][0]["id"].as_str().expect("a chat");
     done(&running, "mute_chat", &json!({"chat_id": chat}));
     say("e2");
@@ -178,8 +182,8 @@ fn an_agent_looks_after_an_account_and_sees_no_secret() {
         .json();
     let audit = audit["items"].as_array().expect("notes").clone();
     for action in [
-        "list_mailboxes",
-        "get_templates",
+        "looked:list_mailboxes",
+        "looked:get_templates",
         "mute_chat",
         "put_mailbox",
         "create_subscription",

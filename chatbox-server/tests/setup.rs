@@ -451,6 +451,15 @@ fn what_happens_is_told_to_who_subscribed_and_a_dead_one_delays_nobody() {
 
     let list = setting.get("/v1/subscriptions").json();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
+    for _ in 2..20 {
+        subscribe(&dead.url, &json!(["connection_down"]));
+    }
+    let one_more = json!({"url": dead.url, "events": ["connection_down"]});
+    refused(
+        &setting.post("/v1/subscriptions", &one_more),
+        409,
+        "too_many",
+    );
     let path = format!("/v1/subscriptions/{}", text(&made, "id"));
     assert_eq!(setting.delete(&path).status(), 204);
     assert_eq!(setting.delete(&path).status(), 404);
@@ -566,6 +575,31 @@ fn nobody_sees_or_changes_what_another_account_has() {
             .send("POST", "/v1/accounts", &own, &[], &json!({"id": "x"})),
         403,
         "insufficient_scope",
+    );
+    // What concerns the whole server is the operator's.
+    let send = |method: &str, path: &str, body: &Value| {
+        setting.running.send(method, path, &own, &[], body)
+    };
+    let none = json!({});
+    let run = json!({"name": "r", "door": "run"});
+    let mut inside = json!({"platform": "connector", "settings": {"url": "http://127.0.0.1:1/"}});
+    refused(
+        &send("POST", "/v1/login-links", &none),
+        403,
+        "operators_only",
+    );
+    refused(
+        &setting.running.ask("GET", "/v1/doctor", &own),
+        403,
+        "operators_only",
+    );
+    refused(&send("POST", "/v1/mailboxes", &run), 403, "operators_only");
+    let mine = send("POST", "/v1/mailboxes", &json!({"name": "mine"})).json();
+    inside["mailbox"] = mine["id"].clone();
+    refused(
+        &send("POST", "/v1/connections", &inside),
+        403,
+        "operators_only",
     );
     // What is theirs is as it was, and everybody has names of their own.
     assert_eq!(

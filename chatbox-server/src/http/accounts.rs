@@ -19,7 +19,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Who owns an account, as its first key is called.
-const OWNER: &str = "account-owner";
+pub(super) const OWNER: &str = "account-owner";
 
 /// An account to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -68,7 +68,7 @@ pub(crate) async fn create(
     let (made, token) = draft_api(&account, OWNER, Scope::Admin, None);
     let opened = Note {
         account,
-        by: caller.name.clone(),
+        by: caller.by(),
         action: "create_account".to_owned(),
         target: new.id.clone(),
     };
@@ -143,7 +143,8 @@ pub(crate) async fn looked(
         let detail = "`action` must have 1 to 64 of a-z and _";
         return Err(Problem::invalid("invalid_field", detail));
     }
-    app.chatbox.admin(caller.note(&action, "looked")).await?;
+    let action = format!("looked:{action}");
+    app.chatbox.admin(caller.note(&action, "")).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

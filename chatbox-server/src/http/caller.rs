@@ -3,12 +3,13 @@
 use super::Problem;
 use super::deliveries::number;
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, HOME};
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Seq};
 use chatbox_core::store::{
-    Admin, Chat, Connection, Delivery, DeliveryFilter, LogRow, Mailbox, Note, Standing,
+    Admin, Chat, Connection, Delivery, LogRow, Mailbox, Note, Parcel, Standing,
 };
 use std::collections::HashSet;
 
@@ -22,6 +23,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 impl Caller {
+    /// Only in the operator's own account: what concerns the whole server.
+    pub(super) fn at_home(&self, what: &str) -> Result<(), Problem> {
+        if self.account.as_str() == HOME {
+            return Ok(());
+        }
+        let hint = "leave it away, or ask whoever runs this server";
+        let status = StatusCode::FORBIDDEN;
+        Err(Problem::new(status, "operators_only", what, hint))
+    }
+
     /// One of the caller's mailboxes, archived ones included.
     pub(super) async fn any_mailbox(&self, app: &App, id: &str) -> Result<Mailbox, Problem> {
         let found = app.chatbox.store().mailbox(&MailboxId::from(id)).await?;
@@ -92,25 +103,35 @@ impl Caller {
     pub(super) async fn delivery(&self, app: &App, id: &str) -> Result<Delivery, Problem> {
         let missing = || Problem::not_found("delivery");
         let id = DeliveryId(number(id, "dlv_").ok_or_else(missing)?);
-        let filter = DeliveryFilter {
-            account: Some(self.account.clone()),
-            before: id.0.checked_add(1).map(DeliveryId),
-            limit: 1,
-            ..DeliveryFilter::default()
+        let found = app.chatbox.store().delivery(id).await?;
+        let found = found.ok_or_else(missing)?;
+        let theirs = match found.parcel {
+            Parcel::Event { .. } => {
+                let store = app.chatbox.store();
+                let subscriptions = store.subscriptions(Some(&self.account)).await?;
+                subscriptions.iter().any(|it| it.id == found.lane.owner)
+            }
+            _ => self.chat_of(app, found.chat, "delivery").await.is_ok(),
         };
-        let mut newest = app.chatbox.store().deliveries(&filter).await?;
-        let newest = newest.pop().filter(|it| it.id == id);
-        newest.ok_or_else(missing)
+        theirs.then_some(found).ok_or_else(missing)
     }
 
     /// What is written down of something the caller does.
     pub(super) fn note(&self, action: &str, target: impl Into<String>) -> Admin {
         Admin::Note(Note {
             account: self.account.clone(),
-            by: self.name.clone(),
+            by: self.by(),
             action: action.to_owned(),
             target: target.into(),
         })
+    }
+
+    /// Who they are in what is written down: a name alone is chosen by whoever makes the token.
+    pub(super) fn by(&self) -> String {
+        match &self.token {
+            Some(token) => format!("{} ({token})", self.name),
+            None => self.name.clone(),
+        }
     }
 
     /// Writes down something that was done elsewhere. That it cannot be undoes nothing.

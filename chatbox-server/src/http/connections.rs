@@ -6,7 +6,7 @@ use super::body::Json;
 use super::page::Page;
 use super::schema;
 use crate::app::{App, MAILBOX};
-use crate::auth::{Caller, HOME};
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chatbox_core::id::{ConnectionId, MailboxId, Platform};
@@ -172,8 +172,8 @@ pub(crate) async fn add(
         let name = new.name.unwrap_or_default();
         app.add_feed(&mailbox, &name).await?
     } else {
-        app.add_channel(&mailbox, &new.platform, new.secrets, new.settings)
-            .await?
+        let added = app.add_channel(&mailbox, &new.platform, new.secrets, new.settings);
+        added.await.map_err(|problem| not_named(&caller, problem))?
     };
     caller
         .noted(&app, "add_connection", added.id.as_str())
@@ -187,13 +187,18 @@ fn own_address(caller: &Caller, new: &NewConnection) -> Result<(), Problem> {
         || ["api_base", "url", "mcp_url"]
             .iter()
             .any(|name| new.settings.contains_key(*name));
-    if !names_one || caller.account.as_str() == HOME {
-        return Ok(());
+    match names_one {
+        true => caller.at_home("an address of a platform or a connector is the operator's to name"),
+        false => Ok(()),
     }
-    let detail = "an address of a platform or a connector is the operator's to name";
-    let hint = "leave it away, or ask whoever runs this server";
-    let status = StatusCode::FORBIDDEN;
-    Err(Problem::new(status, "operators_only", detail, hint))
+}
+
+/// Whose a platform's account is besides, is not for another account to know.
+fn not_named(caller: &Caller, mut problem: Problem) -> Problem {
+    if problem.code == "account_in_use" && caller.at_home("").is_err() {
+        problem.detail = "this account of the platform is in use".to_owned();
+    }
+    problem
 }
 
 /// Archives a connection.

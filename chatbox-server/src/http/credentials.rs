@@ -137,6 +137,7 @@ pub(crate) async fn create(
         }
     };
     check(new.kind, &secret)?;
+    setup::room(&app, &caller, RecordKind::Credential).await?;
     let id = fresh("crd");
     let all = vec![
         credential(&app, &caller, &id, &new.name, new.kind, &secret, Some(0)),
@@ -257,6 +258,7 @@ pub(crate) async fn delete(
     caller: Caller,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
+    find(&app, &caller, &id).await?;
     let all = vec![
         Admin::RemoveRecord {
             kind: RecordKind::Credential,

@@ -3,6 +3,7 @@
 use super::body::Json;
 use super::{Problem, bearer};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::doctor::{Report, examine};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -100,8 +101,12 @@ pub(crate) async fn metrics(
     security(("token" = ["read"])),
     responses((status = 200, description = "Everything that was found", body = Report)),
 )]
-pub(crate) async fn doctor(State(app): State<Arc<App>>) -> Json<Report> {
-    Json(examine(&app).await)
+pub(crate) async fn doctor(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Report>, Problem> {
+    caller.at_home("the doctor looks at the whole server")?;
+    Ok(Json(examine(&app).await))
 }
 
 /// Open where only this machine can ask; the operator's elsewhere.

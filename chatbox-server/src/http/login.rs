@@ -3,6 +3,7 @@
 use super::Problem;
 use super::body::Json;
 use crate::app::App;
+use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
@@ -63,9 +64,14 @@ pub(crate) struct Link {
     security(("token" = ["admin"])),
     responses((status = 200, description = "A link that logs the owner in, once", body = Link)),
 )]
-pub(crate) async fn link(State(app): State<Arc<App>>) -> Json<Link> {
-    Json(Link {
+pub(crate) async fn link(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Link>, Problem> {
+    caller.at_home("the owner logs in, and nobody else")?;
+    caller.noted(&app, "create_login_link", "owner").await;
+    Ok(Json(Link {
         url: app.login_link(),
         expires_in: crate::auth::CODE_LIFE.as_secs(),
-    })
+    }))
 }

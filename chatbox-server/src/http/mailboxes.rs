@@ -109,7 +109,10 @@ pub(crate) enum Answered {
 }
 
 impl MailboxSetup {
-    fn door(&self) -> Result<Door, Problem> {
+    fn door(&self, caller: &Caller) -> Result<Door, Problem> {
+        if let Some(Answered::Run) = self.door {
+            caller.at_home("the backend of this server is the operator's")?;
+        }
         match (&self.webhook_url, self.door) {
             (Some(_), None) => Ok(Door::Push),
             (None, None | Some(Answered::Pull)) => Ok(Door::Pull),
@@ -219,8 +222,9 @@ pub(crate) async fn create(
     Repeatable { body: setup, asked }: Repeatable<MailboxSetup>,
 ) -> Result<Response, Problem> {
     setup::name(&setup.name)?;
-    let (door, mut record) = (setup.door()?, setup.record());
+    let (door, mut record) = (setup.door(&caller)?, setup.record());
     setup::check(&app, &caller, &record).await?;
+    setup::room(&app, &caller, RecordKind::Mailbox).await?;
     let id = MailboxId::new(fresh("mbx"));
     let mut all = Vec::new();
     let mut signing_secret = None;
@@ -356,7 +360,7 @@ pub(crate) async fn replace(
     let mailbox = caller.mailbox(&app, &id).await?;
     not_configured(&mailbox.id)?;
     setup::name(&setup.name)?;
-    let (door, record) = (setup.door()?, setup.record());
+    let (door, record) = (setup.door(&caller)?, setup.record());
     setup::check(&app, &caller, &record).await?;
     save(
         &app,

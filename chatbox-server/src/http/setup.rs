@@ -13,6 +13,12 @@ use chatbox_core::id::fresh;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Admin, NewRecord, RecordKind};
 
+/// So many subscriptions an account has at most: each of them is looked at when something happens.
+const SUBSCRIPTIONS: usize = 20;
+/// So many mailboxes an account has at most, besides the operator's own.
+const MAILBOXES: usize = 1000;
+/// So many credentials, likewise.
+const CREDENTIALS: usize = 3000;
 /// The longest name, in characters.
 const NAME: usize = 64;
 
@@ -56,6 +62,28 @@ pub(super) async fn check(
         }
         _ => unusable(error),
     })
+}
+
+/// Whether an account may have one more: what one tenant sets up is looked at for all of them.
+pub(super) async fn room(app: &App, caller: &Caller, kind: RecordKind) -> Result<(), Problem> {
+    let most = match kind {
+        RecordKind::Mailbox => MAILBOXES,
+        RecordKind::Credential => CREDENTIALS,
+        RecordKind::Subscription => SUBSCRIPTIONS,
+    };
+    let is_home = caller.at_home("").is_ok();
+    if is_home && kind != RecordKind::Subscription {
+        return Ok(());
+    }
+    let store = app.chatbox.store();
+    let there = store.records(kind, Some(&caller.account)).await?.len();
+    if there < most {
+        return Ok(());
+    }
+    let detail = format!("there are {there} of them, and an account has at most {most}");
+    let hint = "delete one that is not needed first";
+    let status = StatusCode::CONFLICT;
+    Err(Problem::new(status, "too_many", detail, hint))
 }
 
 /// What a receiver's mistake is called.

@@ -96,6 +96,7 @@ pub(crate) async fn create(
         ..MailboxRecord::default()
     };
     setup::check(&app, &caller, &receiver).await?;
+    setup::room(&app, &caller, RecordKind::Subscription).await?;
     let id = fresh("sub");
     let (mut signing, mut all, mut signing_secret) = (new.signing_credential_ids, Vec::new(), None);
     if signing.is_empty() {
@@ -208,8 +209,19 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Whether it is one of the caller's.
+async fn one(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
+    let store = app.chatbox.store();
+    let all = store.subscriptions(Some(&caller.account)).await?;
+    match all.iter().any(|it| it.id == id) {
+        true => Ok(()),
+        false => Err(Problem::not_found("subscription")),
+    }
+}
+
 /// Ends a subscription.
 pub(crate) async fn end(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
+    one(app, caller, id).await?;
     let account = || caller.account.clone();
     let all = vec![
         Admin::Unsubscribe {
@@ -246,14 +258,7 @@ pub(crate) async fn unpause(
     caller: Caller,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    let all = app
-        .chatbox
-        .store()
-        .subscriptions(Some(&caller.account))
-        .await?;
-    if !all.iter().any(|it| it.id == id) {
-        return Err(Problem::not_found("subscription"));
-    }
+    one(&app, &caller, &id).await?;
     let reader = MailboxId::new(id.clone());
     app.chatbox.set_standing(&reader, Standing::Active).await?;
     caller.noted(&app, "unpause_subscription", id).await;

@@ -99,6 +99,7 @@ impl From<Token> for TokenView {
 )]
 pub(crate) async fn bootstrap(
     State(app): State<Arc<App>>,
+    caller: Caller,
 ) -> Result<(StatusCode, Json<MadeView>), Problem> {
     let Some(made) = app.auth.bootstrap().await? else {
         let detail = "the owner's key was made before, and cannot be shown again";
@@ -106,6 +107,7 @@ pub(crate) async fn bootstrap(
         let status = StatusCode::CONFLICT;
         return Err(Problem::new(status, "already_bootstrapped", detail, hint));
     };
+    caller.noted(&app, "bootstrap", made.prefix.as_str()).await;
     let view = MadeView::new(made, OWNER, Scope::Admin);
     Ok((StatusCode::CREATED, Json(view)))
 }
@@ -132,7 +134,7 @@ pub(crate) async fn create(
         let detail = "`name` must have 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`";
         return Err(Problem::invalid("invalid_name", detail));
     }
-    if new.name == OWNER {
+    if [OWNER, super::accounts::OWNER, "operator"].contains(&new.name.as_str()) {
         let (detail, hint) = ("this is the owner's own name", "take another");
         return Err(Problem::new(
             StatusCode::CONFLICT,

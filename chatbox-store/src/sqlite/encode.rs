@@ -28,6 +28,11 @@ pub(super) enum Encoded {
 pub(super) struct Same(ConnectionId, EventId, Revision, Option<Fence>);
 
 impl Encoded {
+    /// Whether it ends its transaction where it cannot be made.
+    pub(super) fn may_end_all(&self) -> bool {
+        matches!(self, Self::Together(_))
+    }
+
     pub(super) fn of(step: &Step) -> Result<Self, StoreError> {
         Ok(match step {
             Step::Accept(accept) => Self::Arrival {

@@ -170,9 +170,16 @@ impl Task {
                 next = self.queue.try_recv().ok();
             }
         }
+        // What goes together and cannot be made ends its transaction: it must not be anybody else's as well.
+        let (together, calls): (Vec<Call>, Vec<Call>) = calls
+            .into_iter()
+            .partition(|call| call.steps.iter().any(Encoded::may_end_all));
         if !calls.is_empty() {
             self.commit(calls).await;
             self.unindexed = true;
+        }
+        for call in together {
+            self.commit(vec![call]).await;
         }
         match other {
             None | Some(Request::Commit(_)) => None,

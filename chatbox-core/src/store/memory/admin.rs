@@ -158,6 +158,9 @@ impl World {
             return NOT_TWICE;
         }
         let known = self.mailboxes.get(&new.id);
+        if known.is_some_and(|it| it.standing == Standing::Archived) {
+            return Outcome::Stale;
+        }
         let mailbox = Mailbox {
             id: new.id,
             account: new.account,

@@ -355,6 +355,11 @@ pub(super) fn told(bytes: &[u8], show: Option<&'static str>) -> CallToolResult {
     if let Some(fields) = value.as_object_mut() {
         fields.remove("signing_secret");
     }
+    // Nor for what people say to others.
+    let items = value.get_mut("items").and_then(Value::as_array_mut);
+    for item in items.into_iter().flatten().filter_map(Value::as_object_mut) {
+        item.remove("last");
+    }
     if let Some(part) = show {
         value = json!({part: value.get(part)});
     }
