@@ -388,7 +388,8 @@ pub struct Switch {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "admin", rename_all = "snake_case")]
 pub enum Admin {
-    /// Makes sure a mailbox exists and has this door and scope. Makes its account as well. `Stale` where it is archived.
+    /// Makes sure a mailbox exists and has this door and scope. Makes its account as well. `Stale` where it is
+    /// archived, or another account's.
     PutMailbox(NewMailbox),
     /// Adds a connection; `Duplicate` when its mailbox has one on that platform or the platform's account is in use.
     AddConnection(Box<NewConnection>),

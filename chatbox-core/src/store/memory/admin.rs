@@ -158,7 +158,8 @@ impl World {
             return NOT_TWICE;
         }
         let known = self.mailboxes.get(&new.id);
-        if known.is_some_and(|it| it.standing == Standing::Archived) {
+        let fits = |it: &Mailbox| it.standing != Standing::Archived && it.account == new.account;
+        if known.is_some_and(|it| !fits(it)) {
             return Outcome::Stale;
         }
         let mailbox = Mailbox {

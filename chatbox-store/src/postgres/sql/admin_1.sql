@@ -15,7 +15,7 @@ BEGIN
     RETURN '{"outcome": "duplicate", "seq": null}';
   END IF;
   SELECT * INTO v_old FROM readers WHERE id = v_id;
-  IF v_old.status = 'archived' THEN
+  IF v_old.status = 'archived' OR v_old.account <> s ->> 'account' THEN
     RETURN '{"outcome": "stale"}';
   END IF;
   IF (v_old.account, v_old.name, v_old.door, v_old.scope)

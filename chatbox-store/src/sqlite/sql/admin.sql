@@ -18,7 +18,8 @@ CREATE TEMP TRIGGER put_mailbox AFTER INSERT ON steps WHEN NEW.kind = 'put_mailb
     ending = CASE
       WHEN EXISTS (SELECT 1 FROM readers AS r WHERE r.account = steps.account AND r.kind = 'mailbox'
         AND r.name = NEW.step ->> 'name' AND r.id <> NEW.step ->> 'id') THEN 'taken'
-      WHEN EXISTS (SELECT 1 FROM readers AS r WHERE r.id = NEW.step ->> 'id' AND r.status = 'archived') THEN 'stale'
+      WHEN EXISTS (SELECT 1 FROM readers AS r WHERE r.id = NEW.step ->> 'id'
+        AND (r.status = 'archived' OR r.account <> steps.account)) THEN 'stale'
       WHEN EXISTS (SELECT 1 FROM readers AS r WHERE r.id = NEW.step ->> 'id' AND r.account = steps.account
         AND r.name = NEW.step ->> 'name' AND r.door = NEW.step ->> 'door' AND r.scope = NEW.step ->> 'scope') THEN '0'
       ELSE '1' END,
