@@ -5,7 +5,7 @@ use super::ask::Query;
 use super::body::Json;
 use super::connections::List;
 use super::once::{Repeatable, done};
-use super::page::{Page, cursor};
+use super::page::Numbered;
 use super::setup::{changed, name_taken};
 use crate::app::App;
 use crate::auth::{Caller, HOME, Scope, draft_api};
@@ -155,20 +155,20 @@ pub(crate) async fn looked(
     operation_id = "listAudit",
     tag = "accounts",
     security(("token" = ["admin"])),
-    params(Page),
+    params(Numbered),
     responses((status = 200, description = "What was done, newest first", body = List<NoteView>)),
 )]
 pub(crate) async fn audit(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Query(page): Query<Numbered>,
 ) -> Result<Json<List<NoteView>>, Problem> {
-    let (before, limit) = page.numbered()?;
+    let (before, limit) = page.part()?;
     let store = app.chatbox.store();
     let notes = store.notes(&caller.account, before, limit).await?;
     let full = notes.len() == limit as usize;
     let last = notes.last().filter(|_| full);
-    let next_cursor = last.map(|it| cursor(&it.id.to_string()));
+    let next_cursor = last.map(|it| it.id.to_string());
     let items = notes.into_iter().map(NoteView::from).collect();
     Ok(Json(List { items, next_cursor }))
 }

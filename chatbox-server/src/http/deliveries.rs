@@ -4,7 +4,7 @@ use super::Problem;
 use super::ask::{Id, Query, limit};
 use super::body::Json;
 use super::connections::List;
-use super::page::{Page, cursor};
+use super::page;
 use super::schema;
 use crate::app::App;
 use crate::auth::Caller;
@@ -38,7 +38,7 @@ pub(crate) struct Which {
     mailbox: Option<String>,
     /// The `next_cursor` of the part before; the newest unless set.
     #[serde(default)]
-    #[param(min_length = 1, max_length = 512)]
+    #[param(pattern = "^[0-9]{1,18}$")]
     cursor: Option<String>,
     /// At most so many; 100 unless set.
     #[serde(default)]
@@ -96,14 +96,14 @@ pub(crate) async fn list(
     caller: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<List<DeliveryView>>, Problem> {
-    let page = Page::new(which.cursor, which.limit);
+    let before = which.cursor.as_deref().map(page::number).transpose()?;
     let filter = DeliveryFilter {
         account: Some(caller.account.clone()),
         owner: match which.mailbox {
             Some(id) => Some(caller.any_mailbox(&app, &id).await?.id.as_str().to_owned()),
             None => None,
         },
-        before: page.numbered()?.0.map(DeliveryId),
+        before: before.map(DeliveryId),
         states: match which.dead {
             true => DeliveryState::DEAD.to_vec(),
             false => which.state.into_iter().collect(),
@@ -113,7 +113,7 @@ pub(crate) async fn list(
     let rows = app.chatbox.store().deliveries(&filter).await?;
     let full = rows.len() == filter.limit as usize;
     let last = rows.last().filter(|_| full);
-    let next_cursor = last.map(|it| cursor(&it.id.to_string()));
+    let next_cursor = last.map(|it| it.id.to_string());
     let items = rows.into_iter().map(DeliveryView::from).collect();
     Ok(Json(List { items, next_cursor }))
 }

@@ -279,7 +279,7 @@ pub(crate) struct Which {
     archived: bool,
     /// The `next_cursor` of the part before; the first part unless set.
     #[serde(default)]
-    #[param(min_length = 1, max_length = 512)]
+    #[param(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     cursor: Option<String>,
     /// At most so many; 100 unless set.
     #[serde(default)]
