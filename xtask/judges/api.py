@@ -21,7 +21,8 @@ BEYOND = {
     # What must be there depends on the kind of event, and lengths are in bytes.
     INBOUND: [422],
 }
-FINE = ["2xx", "3xx", 401, 403, 404, 409, 429]
+# 412: what it was read with is not for the document to know.
+FINE = ["2xx", "3xx", 401, 403, 404, 409, 412, 429]
 
 
 def document_is_valid(house: House) -> None:

@@ -46,7 +46,7 @@ pub(crate) struct AccountMade {
     operation_id = "createAccount",
     tag = "accounts",
     security(("operator" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = NewAccount,
     responses((status = 201, description = "It is there; its key is shown this once", body = AccountMade)),
 )]

@@ -117,7 +117,7 @@ async fn find(app: &App, caller: &Caller, id: &str) -> Result<Record, Problem> {
     operation_id = "createCredential",
     tag = "credentials",
     security(("token" = ["admin"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = NewCredential,
     responses((status = 201, description = "It is kept, sealed", body = CredentialMade)),
 )]
@@ -214,7 +214,7 @@ pub(crate) async fn read(
     security(("token" = ["admin"])),
     params(
         ("id" = String, Path, description = "The credential"),
-        ("If-Match" = Option<String>, Header, description = "The ETag it was read with"),
+        ("If-Match" = Option<String>, Header, min_length = 1, pattern = r"^[!-~]+$", description = "The ETag it was read with"),
     ),
     request_body = Rotation,
     responses((status = 204, description = "The one before is used no more")),

@@ -212,7 +212,7 @@ fn not_configured(id: &MailboxId) -> Result<(), Problem> {
     operation_id = "createMailbox",
     tag = "mailboxes",
     security(("token" = ["admin"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = MailboxSetup,
     responses((status = 201, description = "It is there; its secrets are shown this once", body = MailboxMade)),
 )]
@@ -345,7 +345,7 @@ pub(crate) async fn read(
     security(("token" = ["admin"])),
     params(
         ("id" = String, Path, description = "The mailbox"),
-        ("If-Match" = Option<String>, Header, description = "The ETag it was read with"),
+        ("If-Match" = Option<String>, Header, min_length = 1, pattern = r"^[!-~]+$", description = "The ETag it was read with"),
     ),
     request_body = MailboxSetup,
     responses((status = 200, description = "The mailbox as it is now", body = MailboxView)),

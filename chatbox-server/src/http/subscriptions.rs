@@ -76,7 +76,7 @@ pub(crate) struct NewSubscription {
     operation_id = "createSubscription",
     tag = "subscriptions",
     security(("token" = ["admin"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = NewSubscription,
     responses((status = 201, description = "Events are posted from now on", body = SubscriptionMade)),
 )]

@@ -119,7 +119,7 @@ pub(crate) async fn bootstrap(
     operation_id = "createToken",
     tag = "tokens",
     security(("token" = ["admin"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key is done once")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = NewToken,
     responses((status = 201, description = "The token, shown this once", body = MadeView)),
 )]
