@@ -18,6 +18,13 @@ INBOUND = "POST /v1/connections/{id}/messages"
 BEYOND = {
     # Which channels there are is the program's, and what their settings are is the channel's.
     "POST /v1/connections": [422],
+    # A word such as "changeme" stands where a secret belongs.
+    "POST /v1/credentials": [422],
+    # A template must be one, a credential must be there, and an address is looked up before it is believed.
+    "POST /v1/mailboxes": [422],
+    "PUT /v1/mailboxes/{id}": [422],
+    "PUT /v1/mailboxes/{id}/templates/{key}": [422],
+    "POST /v1/subscriptions": [422],
     # What must be there depends on the kind of event, and lengths are in bytes.
     INBOUND: [422],
 }
