@@ -214,7 +214,7 @@ pub(crate) async fn read(
     security(("token" = ["admin"])),
     params(
         ("id" = String, Path, description = "The credential"),
-        ("If-Match" = Option<String>, Header, min_length = 1, pattern = r"^[!-~]+$", description = "The ETag it was read with"),
+        ("If-Match" = Option<String>, Header, description = "The ETag it was read with"),
     ),
     request_body = Rotation,
     responses((status = 204, description = "The one before is used no more")),

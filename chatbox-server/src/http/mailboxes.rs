@@ -345,7 +345,7 @@ pub(crate) async fn read(
     security(("token" = ["admin"])),
     params(
         ("id" = String, Path, description = "The mailbox"),
-        ("If-Match" = Option<String>, Header, min_length = 1, pattern = r"^[!-~]+$", description = "The ETag it was read with"),
+        ("If-Match" = Option<String>, Header, description = "The ETag it was read with"),
     ),
     request_body = MailboxSetup,
     responses((status = 200, description = "The mailbox as it is now", body = MailboxView)),
