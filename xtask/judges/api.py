@@ -20,16 +20,17 @@ BEYOND = {
     "POST /v1/connections": [422],
     # A word such as "changeme" stands where a secret belongs.
     "POST /v1/credentials": [422],
+    # And 412: which revision stands is not for a document to know.
+    "PUT /v1/credentials/{id}": [412, 422],
     # A template must be one, a credential must be there, and an address is looked up before it is believed.
     "POST /v1/mailboxes": [422],
-    "PUT /v1/mailboxes/{id}": [422],
+    "PUT /v1/mailboxes/{id}": [412, 422],
     "PUT /v1/mailboxes/{id}/templates/{key}": [422],
     "POST /v1/subscriptions": [422],
     # What must be there depends on the kind of event, and lengths are in bytes.
     INBOUND: [422],
 }
-# 412: what it was read with is not for the document to know.
-FINE = ["2xx", "3xx", 401, 403, 404, 409, 412, 429]
+FINE = ["2xx", "3xx", 401, 403, 404, 409, 429]
 
 
 def document_is_valid(house: House) -> None:
