@@ -192,7 +192,7 @@ pub fn accept(connection: &str, policy_rev: i64, n: i64, chats: i64) -> Step {
         wake: Wake::NOW,
         cursor: None,
         offer: None,
-        hand_ms: None,
+        hand: None,
     }))
 }
 

@@ -6,8 +6,9 @@ use crate::id::{
     ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
 };
 use crate::link::{Link, locked};
-use crate::push::{Endpoint, Rooms};
+use crate::push::Endpoint;
 use crate::rate::Rates;
+use crate::room::Rooms;
 use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -53,7 +54,7 @@ impl Default for Tuning {
             turn_timeout: Duration::from_secs(120),
             turns: 256,
             sends: 8,
-            hands: 8,
+            hands: 32,
             pause_after: 10,
             reply_ttl: Duration::from_secs(60 * 60),
             retry_first: Duration::from_secs(1),

@@ -46,6 +46,7 @@ mod outbox;
 pub mod plan;
 pub mod push;
 pub mod rate;
+mod room;
 mod router;
 pub mod seal;
 pub mod secret;

@@ -6,22 +6,18 @@ use crate::dispatch::until_due;
 use crate::house::{House, millis};
 use crate::id::{DeliveryId, MailboxId, Millis};
 use crate::lease::Lease;
-use crate::link::locked;
+use crate::room::Place;
 use crate::store::{
-    Chat, Claim, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, ServiceEvent, Settle, Settled,
-    Step, StoreError,
+    Chat, Claim, Delivery, Done, LaneKind, LogRow, Outcome, Parcel, ServiceEvent, ServiceKind,
+    Settle, Settled, Step, StoreError,
 };
 use crate::{meters, router};
 use async_trait::async_trait;
-use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
-/// So many lanes are handed out at once, whosever they are.
-const AT_ONCE: usize = 1024;
 /// So many lanes are claimed at once: no more than a few of one that is full are held for nothing.
 const CLAIM: usize = 16;
 /// How soon it is looked again where somebody is handed as much as may be at once.
@@ -99,34 +95,26 @@ pub enum Handed {
     },
 }
 
-/// How much is handed to each mailbox or subscription at once: forgotten where nothing is.
-#[derive(Debug, Default)]
-pub(crate) struct Rooms(Mutex<HashMap<String, Arc<Semaphore>>>);
+/// A push lane taken by an arrival, with the place that was kept for it, and what is handed out first where that is known.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    pub(crate) lease: Lease,
+    pub(crate) place: Place,
+    pub(crate) first: Option<HandOut>,
+}
 
-impl Rooms {
-    /// Those who are handed as much as may be at once.
-    fn full(&self) -> Vec<String> {
-        let mut rooms = locked(&self.0);
-        rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        let full = rooms
-            .iter()
-            .filter(|(_, room)| room.available_permits() == 0);
-        full.map(|(owner, _)| owner.clone()).collect()
-    }
-
-    fn of(&self, owner: &str, size: usize) -> Arc<Semaphore> {
-        let mut rooms = locked(&self.0);
-        let room = rooms.entry(owner.to_owned());
-        room.or_insert_with(|| Arc::new(Semaphore::new(size)))
-            .clone()
-    }
+/// A place for an arrival's hand-out, if it can be handed out at once from here.
+pub(crate) fn place(house: &House, mailbox: &MailboxId) -> Option<Place> {
+    let is_open = !house.closing.is_cancelled() && house.endpoint().is_some();
+    is_open
+        .then(|| house.rooms.new_place(mailbox.as_str(), house.tuning.hands))
+        .flatten()
 }
 
 /// Hands out what is due until the house closes.
 pub(crate) async fn run(house: Arc<House>) {
-    let all = Arc::new(Semaphore::new(AT_ONCE));
     while !house.closing.is_cancelled() {
-        let wait = match take_due(&house, &all).await {
+        let wait = match take_due(&house).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::error!(%error, "hand-outs cannot be claimed");
@@ -143,12 +131,12 @@ pub(crate) async fn run(house: Arc<House>) {
 }
 
 /// Claims what is due and begins it. How long until something else may be due.
-async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, StoreError> {
+async fn take_due(house: &Arc<House>) -> Result<Duration, StoreError> {
     let Some(endpoint) = house.endpoint() else {
         return Ok(SWEEP);
     };
     loop {
-        let limit = all.available_permits().min(CLAIM);
+        let limit = house.rooms.left().min(CLAIM);
         if limit == 0 {
             return Ok(SWEEP);
         }
@@ -166,74 +154,139 @@ async fn take_due(house: &Arc<House>, all: &Arc<Semaphore>) -> Result<Duration, 
         };
         let left = lanes.len() == limit;
         for lane in lanes {
-            let room = house.rooms.of(&lane.lane.owner, house.tuning.hands);
-            let place = all.clone().try_acquire_owned().ok();
+            // Taken now if there is room, so that the next claim sees who is full.
+            let place = house.rooms.place(&lane.lane.owner, house.tuning.hands);
             let lease = Lease::new(house, lane, asked);
-            begin(house, endpoint.clone(), room, place, lease);
+            begin(house, endpoint.clone(), place, lease, None);
         }
         if !left {
             let wait = until_due(house, LaneKind::Push, None).await?;
             // What is due of those who are full is looked at when one of them has room again.
-            let is_crowded = !house.rooms.full().is_empty();
-            return Ok(wait.max(if is_crowded { CROWDED } else { Duration::ZERO }));
+            let least = match house.rooms.is_crowded() {
+                true => CROWDED,
+                false => Duration::ZERO,
+            };
+            return Ok(wait.max(least));
         }
+    }
+}
+
+/// Begins the hand-outs of lanes that arrivals took.
+pub(crate) fn begin_taken(house: &Arc<House>, taken: Vec<Taking>) {
+    let Some(endpoint) = house.endpoint() else {
+        return;
+    };
+    for Taking {
+        lease,
+        place,
+        first,
+    } in taken
+    {
+        begin(house, endpoint.clone(), Some(place), lease, first);
     }
 }
 
 fn begin(
     house: &Arc<House>,
     endpoint: Arc<dyn Endpoint>,
-    room: Arc<Semaphore>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     lease: Lease,
+    first: Option<HandOut>,
 ) {
-    // Taken now if there is room, so that the next claim sees who is full.
-    let taken = room.clone().try_acquire_owned().ok();
     let house = house.clone();
     house.tasks.clone().spawn(async move {
         let work = async {
-            let _taken = match taken {
-                Some(taken) => Some(taken),
-                None => room.acquire_owned().await.ok(),
+            let (rooms, owner) = (&house.rooms, &lease.lane.owner);
+            let _place = match place {
+                Some(place) => Some(place),
+                None => rooms.wait(owner, house.tuning.hands).await,
             };
-            drain(&house, &*endpoint, &lease).await
+            drain(&house, &*endpoint, &lease, first).await
         };
-        if let Some(Err(error)) = lease.hold(&house, work).await {
-            tracing::error!(%error, lane = %lease.lane.key, "a hand-out could not be settled");
+        let is_drained = match lease.hold(&house, work).await {
+            Some(Ok(is_drained)) => is_drained,
+            Some(Err(error)) => {
+                tracing::error!(%error, lane = %lease.lane.key, "a hand-out could not be settled");
+                false
+            }
+            None => false,
+        };
+        // Looking for lanes is a commit: only where one is due later, or something waits for room.
+        if !is_drained || house.rooms.relieves(&lease.lane.owner) {
+            house.hands_due.notify_one();
         }
-        drop(place);
-        house.hands_due.notify_one();
     });
 }
 
-/// Hands out the rows of a claimed lane in order, until none is left or one must wait.
+/// Hands out the rows of a claimed lane in order, until none is left or one must wait. Whether none is left.
 #[tracing::instrument(skip_all, fields(owner = %lease.lane.owner, lane = %lease.lane.key))]
-async fn drain(house: &House, endpoint: &dyn Endpoint, lease: &Lease) -> Result<(), StoreError> {
-    loop {
+async fn drain(
+    house: &House,
+    endpoint: &dyn Endpoint,
+    lease: &Lease,
+    first: Option<HandOut>,
+) -> Result<bool, StoreError> {
+    let mut left = match first {
+        Some(hand_out) => {
+            let became = attempt(endpoint, house, &hand_out).await;
+            decide(house, lease, hand_out.delivery, became, None).await?
+        }
+        None => Left::More,
+    };
+    while left == Left::More {
         let rows = house.store.queued(&lease.lane, ROWS).await?;
         if rows.is_empty() || house.closing.is_cancelled() {
             let release = Settled::Release { after_ms: 0 };
-            return settle(house, lease, None, release, None).await.map(drop);
+            left = settle(house, lease, None, release, None).await?;
+            break;
         }
         for row in &rows {
             if house.closing.is_cancelled() {
                 break;
             }
             if !lease.is_ours() {
-                return Ok(());
+                return Ok(false);
             }
-            let (to, pause_after) = one(house, endpoint, row).await?;
-            if let Some(outcome) = ended(&to) {
-                match &row.parcel {
-                    Parcel::Event { event } => meters::event_ended(event.kind, outcome),
-                    _ => meters::hand_out_ended(outcome),
-                }
-            }
-            if !settle(house, lease, Some(row.id), to, pause_after).await? {
-                return Ok(());
+            let became = one(house, endpoint, row).await?;
+            let event = match &row.parcel {
+                Parcel::Event { event } => Some(event.kind),
+                _ => None,
+            };
+            left = decide(house, lease, row.id, became, event).await?;
+            if left != Left::More {
+                break;
             }
         }
     }
+    Ok(left == Left::Nothing)
+}
+
+/// What is left of a lane.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing: it rests.
+    Nothing,
+    /// Rows, and the lane is still ours.
+    More,
+    /// Rows that wait, or the lane is somebody else's.
+    Later,
+}
+
+/// Settles what became of one.
+async fn decide(
+    house: &House,
+    lease: &Lease,
+    delivery: DeliveryId,
+    (to, pause_after): (Settled, Option<u32>),
+    event: Option<ServiceKind>,
+) -> Result<Left, StoreError> {
+    if let Some(outcome) = ended(&to) {
+        match event {
+            Some(kind) => meters::event_ended(kind, outcome),
+            None => meters::hand_out_ended(outcome),
+        }
+    }
+    settle(house, lease, Some(delivery), to, pause_after).await
 }
 
 /// How a hand-out ended, if it did.
@@ -253,38 +306,46 @@ async fn one(
     endpoint: &dyn Endpoint,
     delivery: &Delivery,
 ) -> Result<(Settled, Option<u32>), StoreError> {
-    let most = Some(house.tuning.pause_after);
     let Millis(now) = house.store.now().await?;
     if now >= delivery.expires.0 {
-        return Ok((Settled::Expired, most));
+        return Ok((Settled::Expired, Some(house.tuning.pause_after)));
     }
     let Some(hand_out) = hand_out(house, delivery).await? else {
         let reason = "there is nothing left to hand out".to_owned();
         return Ok((Settled::Failed { reason }, None));
     };
+    Ok(attempt(endpoint, house, &hand_out).await)
+}
+
+async fn attempt(
+    endpoint: &dyn Endpoint,
+    house: &House,
+    hand_out: &HandOut,
+) -> (Settled, Option<u32>) {
+    let delivery = hand_out.delivery;
     let began = Instant::now();
-    let handed = endpoint.hand(&hand_out).await;
+    let handed = endpoint.hand(hand_out).await;
     meters::hand_out_tried(began.elapsed());
-    Ok(match handed {
+    match handed {
         Handed::Delivered => {
             let receipt = crate::connector::Receipt::default();
             (Settled::Delivered { receipt }, None)
         }
         Handed::Retry { after, reason } => {
             let after_ms = millis(after);
-            tracing::debug!(delivery = %delivery.id, reason, after_ms, "not handed out yet");
+            tracing::debug!(delivery = %delivery, reason, after_ms, "not handed out yet");
             (Settled::Retry { after_ms, reason }, None)
         }
         Handed::Failed { reason } => {
-            tracing::warn!(delivery = %delivery.id, reason, "not handed out");
-            (Settled::Failed { reason }, most)
+            tracing::warn!(delivery = %delivery, reason, "not handed out");
+            (Settled::Failed { reason }, Some(house.tuning.pause_after))
         }
         Handed::Gone { reason } => {
-            tracing::warn!(delivery = %delivery.id, reason, "nobody is there: the mailbox is paused");
+            tracing::warn!(delivery = %delivery, reason, "nobody is there: the mailbox is paused");
             let after_ms = 0;
             (Settled::Retry { after_ms, reason }, Some(0))
         }
-    })
+    }
 }
 
 async fn hand_out(house: &House, delivery: &Delivery) -> Result<Option<HandOut>, StoreError> {
@@ -316,14 +377,15 @@ async fn hand_out(house: &House, delivery: &Delivery) -> Result<Option<HandOut>,
     }))
 }
 
-/// Whether the lane is still ours with rows in it. A row that was decided otherwise meanwhile is passed over.
+/// What is left of the lane. A row that was decided otherwise meanwhile is passed over.
 async fn settle(
     house: &House,
     lease: &Lease,
     delivery: Option<DeliveryId>,
     to: Settled,
     pause_after: Option<u32>,
-) -> Result<bool, StoreError> {
+) -> Result<Left, StoreError> {
+    let is_final = ended(&to).is_some();
     let settle = Step::Settle(Box::new(Settle {
         lane: lease.lane.clone(),
         fence: lease.fence,
@@ -332,14 +394,13 @@ async fn settle(
         pause_after,
     }));
     Ok(match router::single(house, settle).await? {
-        Outcome::Done(Done::Settled { more, paused }) => {
-            if more && paused {
-                let release = Settled::Release { after_ms: 0 };
-                Box::pin(self::settle(house, lease, None, release, None)).await?;
-            }
-            more && !paused
+        Outcome::Done(Done::Settled { more, paused }) if more && paused => {
+            let release = Settled::Release { after_ms: 0 };
+            Box::pin(self::settle(house, lease, None, release, None)).await?;
+            Left::Later
         }
-        Outcome::Stale => true,
-        _ => false,
+        Outcome::Done(Done::Settled { more: true, .. }) | Outcome::Stale => Left::More,
+        Outcome::Done(_) if is_final => Left::Nothing,
+        _ => Left::Later,
     })
 }

@@ -2,13 +2,13 @@
 
 use super::Chatbox;
 use crate::connector::{Arrival, Confirm, Fate};
-use crate::dispatch;
 use crate::event::{Content, Event};
 use crate::house::{Error, millis};
 use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
 use crate::link::{Link, locked};
 use crate::router::{self, Say};
 use crate::store::{Admin, Appended, Author, Chat, Done, Outcome};
+use crate::{dispatch, push};
 use std::sync::{Arc, Mutex};
 
 impl Chatbox {
@@ -29,6 +29,7 @@ impl Chatbox {
         };
         let taken = router::accept(&self.house, &link, None, vec![arrival]).await?;
         dispatch::begin_taken(&self.house, taken.claims);
+        push::begin_taken(&self.house, taken.hands);
         if taken.owed {
             self.house.turns_due.notify_one();
         }

@@ -4,12 +4,17 @@ use super::announce::{announce_arrival, row};
 use super::policy::{refresh, write_policy};
 use crate::admit::{Decision, Refusal, admit};
 use crate::connector::{Arrival, Cursor, Fate, Revision};
-use crate::event::{Action, ChatKind, Event, EventBody, Media};
+use crate::event::{Action, Event, EventBody, Media};
 use crate::house::{House, millis, wall_clock};
 use crate::id::{Fence, Seq};
 use crate::lease::Lease;
 use crate::link::Link;
-use crate::store::{Accept, Accepted, Chat, Done, Outcome, Pending, Skip, Step, StoreError, Wake};
+use crate::push::{self, HandOut, Item};
+use crate::room::Place;
+use crate::store::{
+    Accept, Accepted, Chat, Done, Hand, Handing, LaneKind, Outcome, Pending, Skip, Step,
+    StoreError, Wake,
+};
 use crate::{meters, wake};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,6 +35,7 @@ pub(crate) struct ToFetch {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) claims: Vec<Taking>,
+    pub(crate) hands: Vec<push::Taking>,
     pub(crate) files: Vec<ToFetch>,
     pub(crate) actions: Vec<(Chat, Action)>,
     /// A turn is owed that nobody has begun: its lane is due later, or held.
@@ -116,16 +122,19 @@ async fn flush(
     let mut waiting = std::mem::take(batch);
     while !waiting.is_empty() {
         let under = (link.policy().1, fence);
-        let steps = waiting
-            .iter()
-            .filter_map(|(arrival, wake)| step(house, link, arrival, *wake, under))
-            .collect();
+        let mut steps = Vec::with_capacity(waiting.len());
+        let mut places = Vec::with_capacity(waiting.len());
+        for (arrival, wake) in &waiting {
+            let place = wake.and_then(|_| push::place(house, &link.mailbox));
+            steps.extend(step(house, link, arrival, *wake, under, place.is_some()));
+            places.push(place);
+        }
         let asked = Instant::now();
         let mut outcomes = house.store.commit(steps).await?.into_iter();
         // Of several that come together the later ones may be for the same turn.
         let single = waiting.len() == 1;
         let mut stale = Vec::new();
-        for (arrival, wake) in waiting {
+        for ((arrival, wake), place) in waiting.into_iter().zip(places) {
             let outcome = if makes_step(&arrival, wake) {
                 outcomes.next()
             } else {
@@ -134,7 +143,15 @@ async fn flush(
             match outcome {
                 Some(Outcome::Stale) => stale.push((arrival, wake)),
                 Some(Outcome::Fenced) => taken.fenced = true,
-                outcome => settle(house, link, arrival, (wake, outcome, asked), taken),
+                outcome => {
+                    let became = Became {
+                        wake,
+                        outcome,
+                        asked,
+                        place,
+                    };
+                    settle(house, link, arrival, became, taken);
+                }
             }
         }
         if !single {
@@ -162,6 +179,7 @@ fn step(
     arrival: &Arrival,
     wake: Option<Wake>,
     (policy_rev, fence): (Revision, Option<Fence>),
+    may_hand: bool,
 ) -> Option<Step> {
     let connection = link.id.clone();
     match (wake, &arrival.cursor) {
@@ -173,7 +191,10 @@ fn step(
             wake,
             cursor: cursor.clone(),
             offer: house.answers(&link.mailbox).then(|| house.offer()),
-            hand_ms: wake::hand(&arrival.event, wall_clock()),
+            hand: wake::hand(&arrival.event, wall_clock()).map(|within_ms| Hand {
+                within_ms,
+                offer: may_hand.then(|| house.offer()),
+            }),
         }))),
         (None, Some(cursor)) => Some(Step::Skip(Skip {
             connection,
@@ -184,32 +205,37 @@ fn step(
     }
 }
 
+/// What became of one arrival.
+struct Became {
+    wake: Option<Wake>,
+    outcome: Option<Outcome>,
+    /// When it was handed to the store.
+    asked: Instant,
+    /// What was kept for its hand-out.
+    place: Option<Place>,
+}
+
 /// Tells the sender, the sockets and the caller what became of one arrival.
-fn settle(
-    house: &House,
-    link: &Link,
-    arrival: Arrival,
-    (wake, outcome, asked): (Option<Wake>, Option<Outcome>, Instant),
-    taken: &mut Taken,
-) {
-    let fate = match outcome {
+fn settle(house: &House, link: &Link, arrival: Arrival, became: Became, taken: &mut Taken) {
+    let fate = match became.outcome {
         Some(Outcome::Done(Done::Accepted(accepted))) => {
-            meters::inbound(&link.platform, &arrival.event.body, "accepted");
-            taken.files.extend(files(&arrival.event, accepted.seq));
+            let (wake, event) = (became.wake, &arrival.event);
+            meters::inbound(&link.platform, &event.body, "accepted");
+            taken.files.extend(files(event, accepted.seq));
             taken.owed |= accepted.claimed.is_none()
                 && wake != Some(Wake::Never)
                 && house.backend(&link.mailbox).is_some();
-            if let Some(claimed) = accepted.claimed.clone() {
-                let pending = alone(link, &arrival.event, &accepted);
-                let lease = Lease::new(house, claimed, asked);
-                taken.claims.push(Taking { lease, pending });
+            let at = (became.asked, became.place);
+            taken.lane(house, link, event, &accepted, at);
+            if accepted.new_chat {
+                // Subscribers are told.
+                house.hands_due.notify_one();
             }
             if let EventBody::Action(action) = &arrival.event.body {
                 taken
                     .actions
                     .push((chat(link, &arrival.event, &accepted), action.clone()));
             }
-            house.hands_due.notify_one();
             let fate = Fate::Stored(accepted.seq);
             announce_arrival(link, &arrival.event, accepted, wake);
             fate
@@ -223,15 +249,70 @@ fn settle(
     tell(arrival, fate);
 }
 
+impl Taken {
+    /// What is done with the lane that an accepted event woke: at once where it was taken.
+    fn lane(
+        &mut self,
+        house: &House,
+        link: &Link,
+        event: &Event,
+        accepted: &Accepted,
+        (asked, place): (Instant, Option<Place>),
+    ) {
+        let claimed = accepted.claimed.clone();
+        let lease = claimed.map(|claimed| Lease::new(house, claimed, asked));
+        match (lease, place) {
+            (Some(lease), Some(place)) if lease.lane.kind == LaneKind::Push => {
+                let first = first(link, event, accepted);
+                self.hands.push(push::Taking {
+                    lease,
+                    place,
+                    first,
+                });
+            }
+            (Some(lease), _) => {
+                let pending = alone(link, event, accepted);
+                self.claims.push(Taking { lease, pending });
+            }
+            // What waits for room is looked for when there is some.
+            (None, None) if house.endpoint().is_some() => {
+                if house.rooms.crowds(link.mailbox.as_str()) {
+                    house.hands_due.notify_one();
+                }
+            }
+            // A lane that waits for itself is looked for when it is due.
+            (None, _) => {}
+        }
+    }
+}
+
 /// What a turn is about whose lane was taken for this row alone: it need not be read back.
 fn alone(link: &Link, event: &Event, accepted: &Accepted) -> Option<Pending> {
-    // A chat of several may have a name that the event does not tell.
-    let told = event.chat.kind == ChatKind::Dm || event.chat.name.is_some();
     let message = matches!(event.body, EventBody::Message(_));
-    (accepted.alone && told && message).then(|| Pending {
+    (accepted.alone && message).then(|| Pending {
         chat: chat(link, event, accepted),
         rows: vec![row(event, accepted, true)],
         upto: accepted.seq,
+    })
+}
+
+/// What is handed out first of a lane that was taken for this row, where the event tells all of it: it
+/// need not be read back.
+fn first(link: &Link, event: &Event, accepted: &Accepted) -> Option<HandOut> {
+    let Handing { delivery, focal } = accepted.first?;
+    // What it is about, and what becomes of its files, is known to the store.
+    let is_plain = matches!(&event.body, EventBody::Message(said) if said.attachments.is_empty())
+        && event.body.target().is_none();
+    is_plain.then(|| HandOut {
+        delivery,
+        attempts: 0,
+        at: accepted.at,
+        item: Item::Row {
+            mailbox: link.mailbox.clone(),
+            focal,
+            chat: Box::new(chat(link, event, accepted)),
+            row: Box::new(row(event, accepted, true)),
+        },
     })
 }
 
@@ -275,7 +356,7 @@ fn chat(link: &Link, event: &Event, accepted: &Accepted) -> Chat {
         platform: link.platform.clone(),
         handle: event.chat.handle.clone(),
         kind: event.chat.kind,
-        name: event.chat.name.clone(),
+        name: accepted.name.clone(),
         session: accepted.session,
         head: accepted.seq,
     }

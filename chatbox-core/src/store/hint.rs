@@ -87,8 +87,9 @@ impl Hint {
         match (step, done) {
             (_, Done::Accepted(accepted)) => {
                 self.chats.add(accepted.chat);
-                self.turns |= accepted.claimed.is_none();
-                self.sends = true;
+                let is_taken = accepted.claimed.is_some();
+                self.turns |= !is_taken;
+                self.sends |= !is_taken || accepted.new_chat;
             }
             (_, Done::Appended { rows, more }) => {
                 rows.iter().for_each(|row| self.chats.add(row.chat));

@@ -24,9 +24,9 @@ pub use row::{
 };
 pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subscription};
 pub use step::{
-    Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, LaneKey, LaneKind,
-    LaneScope, MediaStep, NewConnection, NewMailbox, NewRecord, Offer, Once, Outcome, PlannedPart,
-    Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Wake,
+    Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, Hand, Handing,
+    LaneKey, LaneKind, LaneScope, MediaStep, NewConnection, NewMailbox, NewRecord, Offer, Once,
+    Outcome, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Wake,
 };
 
 pub use trace::{Sent, Story, TurnRow};

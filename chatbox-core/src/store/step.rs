@@ -65,10 +65,19 @@ pub struct Accept {
     pub wake: Wake,
     /// Where to resume afterwards.
     pub cursor: Option<Cursor>,
-    /// Claims the lane it wakes, if that lane sleeps and is due.
+    /// Claims the turn lane it wakes, if that lane sleeps and is due.
     pub offer: Option<Offer>,
-    /// A mailbox that is pushed is handed the row, within so many milliseconds; with none it is not.
-    pub hand_ms: Option<i64>,
+    /// A mailbox that is pushed is handed the row; with none it is not.
+    pub hand: Option<Hand>,
+}
+
+/// How a mailbox that is pushed is handed a row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hand {
+    /// Within so many milliseconds.
+    pub within_ms: i64,
+    /// Claims the push lane it wakes, if that lane sleeps and is due, and the mailbox is not paused.
+    pub offer: Option<Offer>,
 }
 
 /// Whether and when an event starts a turn.
@@ -660,15 +669,28 @@ pub struct Accepted {
     pub chat: ChatId,
     /// The chat's session.
     pub session: SessionId,
+    /// The chat's title, as it is kept: the event need not tell it.
+    pub name: Option<String>,
     /// When it was committed.
     pub at: Millis,
     /// Whether the chat was unknown before.
     pub new_chat: bool,
-    /// The lane, if one was offered to and taken.
+    /// The lane, if one was offered to and taken: a turn lane or a push lane, by the mailbox's door.
     pub claimed: Option<Claimed>,
-    /// Whether the lane was taken for this row alone: nobody had anything to answer in it, and since what was handed over
-    /// nothing else came into the chat. Who holds it need not look for what is pending.
+    /// Whether a turn lane was taken for this row alone: nobody had anything to answer in it, and since what was handed
+    /// over nothing else came into the chat. Who holds it need not look for what is pending.
     pub alone: bool,
+    /// What is handed out first, where a push lane was taken for this row and nothing waits in it before.
+    pub first: Option<Handing>,
+}
+
+/// A row's hand-out, as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handing {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Whether the mailbox looked at the chat when the row came in.
+    pub focal: bool,
 }
 
 /// A lane taken.

@@ -11,7 +11,7 @@ use crate::link::Link;
 use crate::outbox::backoff;
 use crate::router::{self, Say, Taken, ToFetch};
 use crate::store::{Author, Chat, LaneKey, MediaStep, Step, StoreError};
-use crate::{connector, dispatch, outbox};
+use crate::{connector, dispatch, outbox, push};
 use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -226,6 +226,7 @@ fn sort(
 /// a next batch for somebody else only.
 fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) -> bool {
     dispatch::begin_taken(house, taken.claims);
+    push::begin_taken(house, taken.hands);
     for (chat, action) in taken.actions {
         let (house, link) = (house.clone(), link.clone());
         house.tasks.clone().spawn(async move {

@@ -31,6 +31,11 @@ impl Plain {
         Ok(Self { lines })
     }
 
+    pub(super) fn names(&self, placeholder: Placeholder) -> bool {
+        let mut pieces = self.lines.iter().flatten();
+        pieces.any(|piece| *piece == Piece::Value(placeholder))
+    }
+
     pub(super) fn render(&self, moment: &Moment<'_>) -> Result<String, Fault> {
         let mut whole = String::new();
         let mut first = true;

@@ -1,10 +1,12 @@
 //! The templates of a mailbox: which one an event is rendered with, and what comes out.
 
 use super::error::{Fault, Place, TemplateError};
+use super::event_type::EventType;
 #[cfg(feature = "jinja")]
 use super::jinja::Jinja;
 use super::key::Key;
 use super::moment::Moment;
+use super::placeholder::Placeholder;
 use super::plain::Plain;
 use super::written::Written;
 use super::{SOURCE_MOST, TEXT_MOST, sample, show, words};
@@ -81,14 +83,26 @@ impl Templates {
         })
     }
 
+    /// Whether what an event is rendered with names this: what nobody names need not be found out.
+    pub fn name(&self, event: EventType, focal: bool, placeholder: Placeholder) -> bool {
+        let ephemeral = self.by_key.get(&Key::Ephemeral);
+        let mut with = ephemeral.into_iter().chain([self.main(event, focal).1]);
+        with.any(|template| template.names(placeholder))
+    }
+
+    /// The first of the event's keys that is set.
+    fn main(&self, event: EventType, focal: bool) -> (Key, &Template) {
+        let set = |key: Key| self.by_key.get(&key).map(|template| (key, template));
+        let main = Key::order(event, focal).find_map(set);
+        main.expect("the last one of the order is always set")
+    }
+
     /// Renders an event: with the focal chat's template if it is of that chat, as a notification otherwise.
     ///
     /// # Errors
     /// A template ran out of fuel, or grew too long. The samples it rendered when it was set did not.
     pub fn render(&self, moment: &Moment<'_>) -> Result<Rendered, TemplateError> {
-        let set = |key: Key| self.by_key.get(&key).map(|template| (key, template));
-        let main = Key::order(moment.event_type(), moment.is_focal()).find_map(set);
-        let main = main.expect("the last one of the order is always set");
+        let ephemeral = self.by_key.get(&Key::Ephemeral);
         let run = |(key, template): (Key, &Template)| {
             template.render(moment).map_err(|fault| fault.of(key))
         };
@@ -99,8 +113,8 @@ impl Templates {
             Some(&*text),
         ];
         Ok(Rendered {
-            content: run(main)?,
-            ephemeral: set(Key::Ephemeral).map(run).transpose()?,
+            content: run(self.main(moment.event_type(), moment.is_focal()))?,
+            ephemeral: ephemeral.map(|it| run((Key::Ephemeral, it))).transpose()?,
             truncated: text.len() > TEXT_MOST,
             suspicious_unicode: names.into_iter().flatten().any(show::is_suspicious),
         })
@@ -135,6 +149,14 @@ impl Template {
         };
         sample::each(|moment| template.render(moment)).map_err(|fault| fault.of(key))?;
         Ok(template)
+    }
+
+    fn names(&self, placeholder: Placeholder) -> bool {
+        match self {
+            Self::Plain(plain) => plain.names(placeholder),
+            #[cfg(feature = "jinja")]
+            Self::Jinja(jinja) => jinja.names(placeholder),
+        }
     }
 
     fn render(&self, moment: &Moment<'_>) -> Result<String, Fault> {

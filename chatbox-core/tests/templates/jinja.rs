@@ -3,7 +3,9 @@
 use super::{chat, focal, parsed, reaction, refused, render, row, said, tricky, written};
 use crate::mutate::{Mutations, mutate};
 use chatbox_core::event::EventBody;
-use chatbox_core::template::{Moment, OUTPUT_MOST, Place, TEXT_MOST, Templates};
+use chatbox_core::template::{
+    EventType, Moment, OUTPUT_MOST, Place, Placeholder, TEXT_MOST, Templates,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,6 +19,25 @@ fn conditions_loops_and_filters_work() {
     assert_eq!(focal(&templates, reaction()), "ANN 👍 alpha:7=1 0");
     let other = render(&templates, said(" hi "), Some("beta:9"));
     assert_eq!(other.content, "hi alpha:7=1 elsewhere 0");
+}
+
+#[test]
+fn what_a_template_names_is_known() {
+    let names = |source, placeholder| {
+        let templates = parsed(&[("notification", source)]);
+        templates.name(EventType::Message, false, placeholder)
+    };
+    for source in [
+        "{{ chat_list }}",
+        "{% for it in chats %}{{ it.id }}{% endfor %}",
+    ] {
+        assert!(names(source, Placeholder::ChatList), "{source}");
+        assert!(!names(source, Placeholder::UnreadCount), "{source}");
+    }
+    assert!(names(
+        "{% if unread_count %}!{% endif %}",
+        Placeholder::UnreadCount
+    ));
 }
 
 #[test]

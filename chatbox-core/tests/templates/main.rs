@@ -245,6 +245,26 @@ fn every_placeholder_has_its_value() {
 }
 
 #[test]
+fn what_a_template_names_is_known() {
+    for asked in Placeholder::ALL {
+        let main = parsed(&[("notification", &format!("to $$CHAT_LIST ${}", asked.name()))]);
+        let beside = parsed(&[
+            ("ephemeral", &format!("${}", asked.name())),
+            ("notification", "hi"),
+        ]);
+        for placeholder in Placeholder::ALL {
+            let names = placeholder == asked;
+            assert_eq!(main.name(EventType::Message, false, placeholder), names);
+            assert_eq!(beside.name(EventType::Message, false, placeholder), names);
+        }
+        assert!(!parsed(&[("notification", "hi")]).name(EventType::Message, false, asked));
+    }
+    let ours = Templates::default();
+    assert!(ours.name(EventType::Message, false, Placeholder::ChatList));
+    assert!(!ours.name(EventType::Message, true, Placeholder::ChatList));
+}
+
+#[test]
 fn a_line_of_empty_placeholders_is_left_out() {
     let source = "a\nreply: $REPLY_TO\n$EMOJI$ATTACHMENTS\n\n$CHAT_ID$EMOJI\n$EMOJI";
     let templates = parsed(&[("focal_message", source)]);

@@ -14,11 +14,11 @@ use bytes::Bytes;
 use chatbox_backends::webhook::schedule::{self, Next};
 use chatbox_backends::webhook::{Attempt, Body, Sender, WebhookId};
 use chatbox_core::connector::Egress;
-use chatbox_core::id::{ChatId, MailboxId};
+use chatbox_core::id::{Address, ChatId, MailboxId};
 use chatbox_core::push::{self, HandOut, Handed, Item};
 use chatbox_core::seal::Seal;
 use chatbox_core::store::{Chat, LogRow, Overview, RecordKind, ServiceEvent, Store, StoreError};
-use chatbox_core::template::{ChatLine, Moment, preview};
+use chatbox_core::template::{ChatLine, EventType, Moment, Placeholder, Templates, preview};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -165,35 +165,55 @@ impl Webhooks {
     }
 
     async fn row(&self, hook: &Hook, hand_out: &HandOut, said: Said<'_>) -> Result<Bytes, Unsaid> {
-        let Said {
-            mailbox: id,
-            focal: is_focal,
-            chat,
-            row,
-        } = said;
-        let mailbox = self.store.mailbox(id).await?;
-        let looks_at = mailbox.and_then(|mailbox| mailbox.focus.chat);
-        let chats = self.store.overview(id, CHATS).await?;
-        let focal = chats.iter().find(|it| Some(it.chat.id) == looks_at);
-        let unread = chats.iter().find(|it| it.chat.id == chat.id);
-        let lines: Vec<ChatLine> = chats.iter().map(|it| line(it, looks_at)).collect();
-        // Whether the mailbox looked there is as it was when the row came in, for every attempt alike.
-        let focus = match is_focal {
-            true => Some(chat.address()),
-            false => focal
-                .filter(|it| it.chat.id != chat.id)
-                .map(|it| it.chat.address()),
-        };
+        let around = self.around(&hook.templates, &said).await?;
         let moment = Moment {
-            focus,
-            unread: unread.map_or(0, |it| it.unread),
-            chats: &lines,
-            ..Moment::of_row(chat, row)
+            focus: around.focus,
+            unread: around.unread,
+            chats: &around.lines,
+            ..Moment::of_row(said.chat, said.row)
         };
         let rendered = hook.templates.render(&moment);
         let rendered = rendered.map_err(|error| Unsaid::Never(error.to_string()))?;
-        let id = (WebhookId::from(hand_out.delivery), id.clone());
-        Ok(Body::new(id.0, id.1, &moment, rendered).to_bytes())
+        let id = WebhookId::from(hand_out.delivery);
+        Ok(Body::new(id, said.mailbox.clone(), &moment, rendered).to_bytes())
+    }
+
+    /// What the templates name of how the mailbox stands. Whether it looked at the row's chat is as it was when the row came
+    /// in, for every attempt alike.
+    async fn around(&self, templates: &Templates, said: &Said<'_>) -> Result<Around, StoreError> {
+        let event = EventType::of(&said.row.body);
+        let names = |it| templates.name(event, said.focal, it);
+        let (lists, counts) = (
+            names(Placeholder::ChatList),
+            names(Placeholder::UnreadCount),
+        );
+        let elsewhere = names(Placeholder::FocalChatId);
+        let looks_at = match said.focal {
+            true => Some(said.chat.id),
+            false if lists || elsewhere => self.looks_at(said.mailbox).await?,
+            false => None,
+        };
+        let looks_at = looks_at.filter(|it| said.focal || *it != said.chat.id);
+        let focus = match looks_at {
+            Some(_) if said.focal => Some(said.chat.address()),
+            Some(chat) if elsewhere => self.store.chat(chat).await?.map(|it| it.address()),
+            _ => None,
+        };
+        let chats = match lists || counts {
+            true => self.store.overview(said.mailbox, CHATS).await?,
+            false => Vec::new(),
+        };
+        let here = chats.iter().find(|it| it.chat.id == said.chat.id);
+        Ok(Around {
+            focus,
+            unread: here.map_or(0, |it| it.unread),
+            lines: chats.iter().map(|it| line(it, looks_at)).collect(),
+        })
+    }
+
+    async fn looks_at(&self, mailbox: &MailboxId) -> Result<Option<ChatId>, StoreError> {
+        let mailbox = self.store.mailbox(mailbox).await?;
+        Ok(mailbox.and_then(|mailbox| mailbox.focus.chat))
     }
 
     async fn event(&self, hand_out: &HandOut, event: &ServiceEvent) -> Result<Bytes, Unsaid> {
@@ -212,6 +232,13 @@ struct Said<'a> {
     focal: bool,
     chat: &'a Chat,
     row: &'a LogRow,
+}
+
+/// How its mailbox stands.
+struct Around {
+    focus: Option<Address>,
+    unread: u64,
+    lines: Vec<ChatLine>,
 }
 
 /// Why there is nothing to post.

@@ -6,8 +6,8 @@
 mod fields;
 mod steps;
 
-use chatbox_core::id::{Fence, Millis, Seq};
-use chatbox_core::store::{Accepted, Claimed, Done, LaneKey, LaneKind, Outcome, Step};
+use chatbox_core::id::{DeliveryId, Fence, Millis, Seq};
+use chatbox_core::store::{Accepted, Claimed, Done, Handing, LaneKey, LaneKind, Outcome, Step};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::Value;
@@ -32,11 +32,21 @@ struct Arrived(
     Option<bool>,
     Option<Taken>,
     Option<i64>,
+    Option<String>,
 );
 
-/// Owner, key, fence and attempts of a turn lane, and whether it was taken for this arrival alone.
+/// Owner, key, fence and attempts of a lane, and whether it was taken for this arrival alone; of a push lane what is handed
+/// out first, where nothing waits before it, and whether the mailbox looked there.
 #[derive(Deserialize)]
-struct Taken(String, String, i64, u32, bool);
+struct Taken(
+    String,
+    String,
+    i64,
+    u32,
+    bool,
+    Option<DeliveryId>,
+    Option<bool>,
+);
 
 /// Whether a step is taken together with its neighbours of this sort.
 fn is_arrival(step: &Step) -> bool {
@@ -67,7 +77,7 @@ pub(super) fn decode(steps: &[&Step], answer: &str) -> serde_json::Result<Vec<Ou
 }
 
 fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
-    let Arrived(state, seq, chat, session, fresh, taken, prev) = arrived;
+    let Arrived(state, seq, chat, session, fresh, taken, prev, name) = arrived;
     Ok(match (state.as_str(), seq, chat, session) {
         ("stale", ..) => Outcome::Stale,
         ("fenced", ..) => Outcome::Fenced,
@@ -78,19 +88,31 @@ fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
             prev: Seq(prev.unwrap_or(0)),
             chat: chatbox_core::id::ChatId(chat),
             session: chatbox_core::id::SessionId(session),
+            name,
             at,
             new_chat: fresh == Some(true),
             alone: taken.as_ref().is_some_and(|taken| taken.4),
+            first: taken.as_ref().and_then(first),
             claimed: taken.map(claimed),
         })),
         _ => return Err(serde_json::Error::custom("an arrival without a row")),
     })
 }
 
-fn claimed(Taken(owner, key, fence, attempts, _): Taken) -> Claimed {
+fn first(taken: &Taken) -> Option<Handing> {
+    Some(Handing {
+        delivery: taken.5?,
+        focal: taken.6?,
+    })
+}
+
+fn claimed(Taken(owner, key, fence, attempts, _, _, focal): Taken) -> Claimed {
     Claimed {
         lane: LaneKey {
-            kind: LaneKind::Turn,
+            kind: match focal {
+                Some(_) => LaneKind::Push,
+                None => LaneKind::Turn,
+            },
             owner,
             key,
         },

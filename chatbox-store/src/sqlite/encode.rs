@@ -105,6 +105,8 @@ struct AcceptRow<'a> {
     worker: Option<&'a str>,
     lease: Option<i64>,
     hand: Option<i64>,
+    hand_worker: Option<&'a str>,
+    hand_lease: Option<i64>,
 }
 
 impl<'a> AcceptRow<'a> {
@@ -120,6 +122,8 @@ impl<'a> AcceptRow<'a> {
             id: event.sender.id.clone(),
             name: event.sender.name.clone(),
         };
+        let hand = accept.hand.as_ref();
+        let handing = hand.and_then(|hand| hand.offer.as_ref());
         Ok(Self {
             connection: accept.connection.as_str(),
             rev: accept.policy_rev,
@@ -141,7 +145,9 @@ impl<'a> AcceptRow<'a> {
             cursor: accept.cursor.as_ref().map(|cursor| cursor.0.as_str()),
             worker: accept.offer.as_ref().map(|offer| offer.worker.as_str()),
             lease: accept.offer.as_ref().map(|offer| offer.lease_ms),
-            hand: accept.hand_ms,
+            hand: hand.map(|hand| hand.within_ms),
+            hand_worker: handing.map(|offer| offer.worker.as_str()),
+            hand_lease: handing.map(|offer| offer.lease_ms),
         })
     }
 }

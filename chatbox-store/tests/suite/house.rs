@@ -5,9 +5,9 @@ use chatbox_core::connector::{Cursor, DeliveryClass, OutMessage, Receipt, Verb};
 use chatbox_core::event::{Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender};
 use chatbox_core::id::{ChatId, DeliveryId, EventId, Fence, Millis, Seq, WorkerId};
 use chatbox_core::store::{
-    Accept, Accepted, Admin, Appended, Author, Claim, Claimed, Commit, Done, Door, Emit, LaneKey,
-    LaneKind, LaneScope, LogRow, NewConnection, NewMailbox, Offer, Outcome, PlannedPart, Settle,
-    Settled, Step, Store, TurnEnd, Wake,
+    Accept, Accepted, Admin, Appended, Author, Claim, Claimed, Commit, Done, Door, Emit, Hand,
+    LaneKey, LaneKind, LaneScope, LogRow, NewConnection, NewMailbox, Offer, Outcome, PlannedPart,
+    Settle, Settled, Step, Store, TurnEnd, Wake,
 };
 use std::sync::Arc;
 
@@ -235,7 +235,10 @@ pub(crate) fn accept(connection: &str, event: Event) -> Accept {
         wake: Wake::NOW,
         cursor: None,
         offer: None,
-        hand_ms: Some(LONG),
+        hand: Some(Hand {
+            within_ms: LONG,
+            offer: None,
+        }),
     }
 }
 

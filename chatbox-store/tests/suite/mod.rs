@@ -53,6 +53,8 @@ macro_rules! every_scenario {
             pushing::every_message_is_handed_in_order,
             pushing::a_hand_out_that_ended_hands_over,
             pushing::too_many_failures_in_a_row_pause,
+            pushing::an_offer_takes_the_push_lane_once,
+            pushing::what_waits_longer_is_not_taken_by_an_offer,
             pushing::a_muted_chat_is_kept_and_not_handed,
             pushing::what_is_not_pushed_any_more_is_superseded,
             pushing::a_hand_out_that_failed_can_be_sent_again,

@@ -1,12 +1,14 @@
 //! What is handed to a mailbox's own endpoint.
 
 use super::house::{
-    House, LONG, accept, add_connection, delivered, is_stale, message, put_mailbox, quiet, step,
+    House, LONG, accept, accepted, add_connection, delivered, is_stale, message, offer,
+    put_mailbox, quiet, step,
 };
 use chatbox_core::id::{ChatId, DeliveryId, MailboxId, Seq};
 use chatbox_core::store::{
-    Accept, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, LaneKey, LaneKind,
-    LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing, Step, Store, Switch,
+    Accept, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, Hand, Handing,
+    LaneKey, LaneKind, LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing, Step, Store,
+    Switch,
 };
 use std::sync::Arc;
 
@@ -70,7 +72,7 @@ pub(crate) async fn every_message_is_handed_in_order(store: Arc<dyn Store>) {
     let here = house.hear(message("e1", "d1", "one")).await;
     switch(&house, Some(here.chat)).await;
     let unheard = Accept {
-        hand_ms: None,
+        hand: None,
         ..accept("c", message("e2", "d1", "old"))
     };
     let batch = vec![
@@ -91,6 +93,78 @@ pub(crate) async fn every_message_is_handed_in_order(store: Arc<dyn Store>) {
     assert!(house.claim(LaneKind::Turn).await.is_empty(), "no turns");
     let lanes = house.claim(LaneKind::Push).await;
     assert_eq!(lanes.len(), 2, "each chat by itself: {lanes:?}");
+}
+
+/// An event of a pushed mailbox, whose hand-out somebody would take at once.
+fn offered(id: &str, handle: &str) -> Step {
+    step(Accept {
+        hand: Some(Hand {
+            within_ms: LONG,
+            offer: Some(offer(LONG)),
+        }),
+        ..accept("c", message(id, handle, "hello"))
+    })
+}
+
+pub(crate) async fn an_offer_takes_the_push_lane_once(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let batch = vec![
+        step(accept("c", message("e1", "g1", "offered by nobody"))),
+        offered("e2", "g1"),
+        offered("e3", "g1"),
+        offered("e4", "g2"),
+    ];
+    let outcomes = house.all(batch).await;
+    let rows: Vec<_> = outcomes.into_iter().map(accepted).collect();
+    let lanes: Vec<_> = rows.iter().map(|row| row.claimed.is_some()).collect();
+    assert_eq!(lanes, [false, true, false, true], "the first offer of each");
+    assert_eq!(rows[1].first, None, "another waits before it");
+    let held = rows[3].claimed.clone().expect("it was taken");
+    assert_eq!(held.lane, LaneKey::hand(&"m".into(), rows[3].chat));
+    assert_eq!((held.fence.0, held.attempts), (1, 1));
+    let queue = queued(&house, rows[3].chat).await;
+    let first = Handing {
+        delivery: queue[0].id,
+        focal: false,
+    };
+    assert_eq!(rows[3].first, Some(first));
+    assert!(
+        house.claim(LaneKind::Push).await.is_empty(),
+        "both are held"
+    );
+
+    switch(&house, Some(rows[3].chat)).await;
+    let behind = accepted(house.one(offered("e5", "g2")).await);
+    assert_eq!((behind.claimed, behind.first), (None, None), "it is held");
+    for waiting in queued(&house, rows[3].chat).await {
+        settle(&house, &held, waiting.id, delivered("x"), None).await;
+    }
+    let again = accepted(house.one(offered("e6", "g2")).await);
+    let held = again.claimed.expect("it sleeps");
+    assert_eq!((held.fence.0, held.attempts), (2, 1));
+    assert!(again.first.expect("nothing waits before it").focal);
+}
+
+pub(crate) async fn what_waits_longer_is_not_taken_by_an_offer(store: Arc<dyn Store>) {
+    let house = pushed(store).await;
+    let first = accepted(house.one(offered("e1", "d1")).await);
+    let held = first.claimed.expect("it sleeps");
+    let again = Settled::Retry {
+        after_ms: LONG,
+        reason: "busy".to_owned(),
+    };
+    let id = first.first.expect("nothing waits before it").delivery;
+    settle(&house, &held, id, again, None).await;
+    let behind = accepted(house.one(offered("e2", "d1")).await);
+    assert_eq!(behind.claimed, None, "the one before it waits");
+
+    stand(&house, Standing::Paused).await;
+    let paused = accepted(house.one(offered("e3", "d2")).await);
+    assert_eq!((paused.claimed, paused.first), (None, None), "it is paused");
+    stand(&house, Standing::Active).await;
+    let next = accepted(house.one(offered("e4", "d2")).await);
+    assert!(next.claimed.is_some());
+    assert_eq!(next.first, None, "what came while it was paused goes first");
 }
 
 pub(crate) async fn a_hand_out_that_ended_hands_over(store: Arc<dyn Store>) {

@@ -53,19 +53,23 @@ impl World {
             };
             self.happen(&event, seq, now);
         }
-        self.hand_out(&accept, &chat, seq, now);
+        let handed = self.hand_out(&accept, &chat, seq, now);
         let idle = self.is_all_answered(&chat, seq);
-        let claimed = self.wake_mailbox(&accept, &chat, seq, now);
-        let alone = idle && claimed.is_some();
+        let turn = self.wake_mailbox(&accept, &chat, seq, now);
+        let alone = idle && turn.is_some();
+        let (hand, first) = handed.unzip();
+        let claimed = turn.or(hand);
         Outcome::Done(Done::Accepted(Accepted {
             seq,
             prev,
             chat: chat.id,
             session: chat.session,
+            name: chat.name,
             at: now,
             new_chat,
             claimed,
             alone,
+            first: first.flatten(),
         }))
     }
 

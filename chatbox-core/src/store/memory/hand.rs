@@ -4,19 +4,26 @@ use super::world::World;
 use crate::connector::DeliveryClass;
 use crate::id::{ChatId, DeliveryId, MailboxId, Millis, Seq};
 use crate::store::{
-    Accept, Chat, Delivery, DeliveryState, Door, LaneKey, LaneKind, Parcel, Sent, ServiceEvent,
-    ServiceKind, Settled, Standing,
+    Accept, Chat, Claimed, Delivery, DeliveryState, Door, Handing, LaneKey, LaneKind, Parcel, Sent,
+    ServiceEvent, ServiceKind, Settled, Standing,
 };
 
 impl World {
-    /// A mailbox that is pushed is handed the row, unless it does not want to hear of the chat.
-    pub(super) fn hand_out(&mut self, accept: &Accept, chat: &Chat, seq: Seq, now: Millis) {
+    /// A mailbox that is pushed is handed the row, unless it does not want to hear of the chat. The lane, if it was taken for
+    /// it, and what is handed out first where nothing waits before.
+    pub(super) fn hand_out(
+        &mut self,
+        accept: &Accept,
+        chat: &Chat,
+        seq: Seq,
+        now: Millis,
+    ) -> Option<(Claimed, Option<Handing>)> {
         let mailbox = self.mailboxes.get(&chat.mailbox);
         let pushed = mailbox.filter(|it| it.door == Door::Push);
         let member = (chat.id, chat.mailbox.as_str().to_owned());
         let muted = self.members.get(&member).is_some_and(|it| it.muted);
-        let (Some(mailbox), Some(ms), false) = (pushed, accept.hand_ms, muted) else {
-            return;
+        let (Some(mailbox), Some(hand), false) = (pushed, &accept.hand, muted) else {
+            return None;
         };
         let lane = LaneKey::hand(&mailbox.id, chat.id);
         let focal = mailbox.focus.chat == Some(chat.id);
@@ -32,14 +39,27 @@ impl World {
             parcel: Parcel::Hand { focal },
             state: DeliveryState::Queued,
             attempts: 0,
-            expires: Millis(now.0 + ms),
+            expires: Millis(now.0 + hand.within_ms),
             receipt: None,
             reason: None,
             at: now,
         };
         let since = now;
         self.outbox.insert(id, Sent { delivery, since });
-        self.lane_mut(&lane).wake(id.0, now);
+        let is_paused = self.is_paused(&lane);
+        let found = self.lane_mut(&lane);
+        let is_first = !found.wants();
+        found.wake(id.0, now);
+        let offer = hand.offer.as_ref()?;
+        let is_free = found.holder.is_none() && found.due <= now && !is_paused;
+        let handing = Handing {
+            delivery: id,
+            focal,
+        };
+        is_free.then(|| {
+            let claimed = self.take(lane, offer, now);
+            (claimed, is_first.then_some(handing))
+        })
     }
 
     /// What was said in a chat that the mailbox now reads itself need not be announced any more.

@@ -14,6 +14,7 @@ use super::placeholder::Placeholder;
 use super::{OUTPUT_MOST, show};
 use bounded::Bounded;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use std::collections::HashSet;
 
 /// How many steps a template may take.
 const FUEL: u64 = 50_000;
@@ -23,6 +24,8 @@ const NAME: &str = "template";
 #[derive(Clone, Debug)]
 pub(super) struct Jinja {
     engine: Environment<'static>,
+    /// The variables that it has from us.
+    named: HashSet<String>,
 }
 
 impl Jinja {
@@ -34,16 +37,17 @@ impl Jinja {
             .add_template_owned(NAME, source.to_owned())
             .map_err(|error| (place(&error, source), fault(&error)))?;
         let template = engine.get_template(NAME).expect("it was just added");
-        let mut unknown: Vec<String> = template
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(|name| !values::names().any(|known| known == *name))
-            .collect();
-        unknown.sort();
-        match unknown.into_iter().next() {
-            None => Ok(Self { engine }),
-            Some(name) => Err((None, unknown_variable(&name))),
+        let named = template.undeclared_variables(false);
+        let unknown = |name: &&String| !values::names().any(|known| known == **name);
+        match named.iter().filter(unknown).min() {
+            None => Ok(Self { engine, named }),
+            Some(name) => Err((None, unknown_variable(name))),
         }
+    }
+
+    pub(super) fn names(&self, placeholder: Placeholder) -> bool {
+        let named = |it: &str| self.named.contains(it);
+        named(&variable(placeholder)) || values::also(placeholder).is_some_and(named)
     }
 
     pub(super) fn render(&self, moment: &Moment<'_>) -> Result<String, Fault> {

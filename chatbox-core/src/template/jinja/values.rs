@@ -18,6 +18,16 @@ pub(super) fn names() -> impl Iterator<Item = String> {
     placeholders.chain([FOCAL, FILES, CHATS].map(str::to_owned))
 }
 
+/// The variable that has the same with structure.
+pub(super) fn also(placeholder: Placeholder) -> Option<&'static str> {
+    match placeholder {
+        Placeholder::ChatList => Some(CHATS),
+        Placeholder::Attachments => Some(FILES),
+        Placeholder::FocalChatId => Some(FOCAL),
+        _ => None,
+    }
+}
+
 /// Every variable with its value.
 pub(super) fn of(moment: &Moment<'_>) -> Value {
     let texts = Placeholder::ALL.into_iter().map(|placeholder| {

@@ -6,7 +6,7 @@ CREATE TYPE arrival_v1 AS (
   sender text, sender_name text, kind text, body text, raw text, files jsonb, target text, late boolean, grp text,
   wait bigint, worker text, lease bigint, hand bigint,
   account text, mailbox text, platform text, ident text, door text, scope text, focal bigint, chat bigint,
-  session bigint, chat_head bigint                         -- before any of these
+  session bigint, title text, chat_head bigint             -- before any of these
 );
 
 -- What each step is about and what becomes of it: new, duplicate, skip, stale or fenced; and the row it becomes or became,
@@ -18,13 +18,15 @@ BEGIN
       p.i, p.state, CASE p.state WHEN 'new' THEN head + p.place WHEN 'duplicate' THEN p.known END,
       p.skip, p.conn, p."cursor", p.event, p.handle, p.chat_kind, p.chat_name,
       p.sender, p.sender_name, p.kind, p.body, p.raw, p.files, p.target, coalesce(p.late, false), p.grp,
-      p.wait, p.worker, p.lease, p.hand,
+      p.wait, CASE p.door WHEN 'push' THEN p.hand_worker ELSE p.worker END,
+      CASE p.door WHEN 'push' THEN p.hand_lease ELSE p.lease END, p.hand,
       p.account, p.mailbox, p.platform, p.ident, p.door, p.scope, p.focal, p.chat, p.session,
-      p.chat_head)::arrival_v1)
+      p.title, p.chat_head)::arrival_v1)
     FROM (
       SELECT t.*, count(*) FILTER (WHERE t.state = 'new') OVER (ORDER BY t.i) AS place FROM (
         SELECT a.*, f.fits, l.seq AS known,
-          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, r.focal, h.id AS chat, h.session, h.head AS chat_head,
+          c.account, c.reader AS mailbox, c.platform, c.ident, r.door, r.scope, r.focal, h.id AS chat, h.session, h.name AS title,
+          h.head AS chat_head,
           CASE
             WHEN a.fence <> c.fence THEN 'fenced'
             WHEN NOT f.fits THEN 'stale'
@@ -35,10 +37,11 @@ BEGIN
         FROM ROWS FROM (jsonb_to_recordset(steps) AS (
             skip boolean, conn text, rev bigint, "cursor" text, event text, handle text, chat_kind text,
             chat_name text, sender text, sender_name text, kind text, body text, raw text, files jsonb, target text,
-            late boolean, grp text, wait bigint, worker text, lease bigint, hand bigint, fence bigint, again boolean
+            late boolean, grp text, wait bigint, worker text, lease bigint, hand bigint,
+            hand_worker text, hand_lease bigint, fence bigint, again boolean
           )) WITH ORDINALITY AS a(
             skip, conn, rev, "cursor", event, handle, chat_kind, chat_name, sender, sender_name, kind, body, raw,
-            files, target, late, grp, wait, worker, lease, hand, fence, again, i)
+            files, target, late, grp, wait, worker, lease, hand, hand_worker, hand_lease, fence, again, i)
         LEFT JOIN connections c ON c.id = a.conn AND c.status = 'active'
         LEFT JOIN readers r ON r.id = c.reader
         LEFT JOIN chats h ON h.conn = a.conn AND h.handle = a.handle
@@ -168,27 +171,66 @@ BEGIN
     INSERT INTO turns (id, owner, key, fence, head, attempt, state, at)
     SELECT turn, owner, key, fence, head, attempts, 'claimed', now FROM taken
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts, alone)) INTO v_taken FROM taken;
+  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts, alone, NULL, NULL)) INTO v_taken FROM taken;
   RETURN v_taken;
 END $$;
 
--- Mailboxes that are pushed are handed their rows, unless they do not want to hear of the chat.
-CREATE FUNCTION chatbox_hand_v1(arrivals arrival_v1[], now bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Mailboxes that are pushed are handed their rows, unless they do not want to hear of the chat. A push lane that sleeps and
+-- is due is taken by the first who offers. Answers for each taken lane: the arrival's place, the lane, its fence, its
+-- attempts, and what is handed out first where nothing waits before it.
+CREATE FUNCTION chatbox_hand_v1(arrivals arrival_v1[], now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_count bigint;
   v_last bigint;
+  v_taken jsonb;
 BEGIN
   SELECT count(*) INTO v_count FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
     WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
+  IF v_count = 0 THEN
+    RETURN NULL;
+  END IF;
   UPDATE head SET delivery = delivery + v_count RETURNING delivery INTO v_last;
-  INSERT INTO outbox (id, account, seq, part, chat, owner, key, class, verb, payload, state, expires, at, since)
+  WITH handed AS (
+    INSERT INTO outbox (id, account, seq, part, chat, owner, key, class, verb, payload, state, expires, at, since)
     SELECT v_last - v_count + row_number() OVER (ORDER BY a.i), a.account, a.seq, 0, a.chat, a.mailbox, 'chat/' || a.chat,
       'idempotent', 'hand', CASE WHEN a.focal = a.chat THEN '{"focal":true}' ELSE '{"focal":false}' END, 'queued',
       now + a.hand, now, now
     FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
-    WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
-  PERFORM chatbox_wake_lane_v1('push', o.owner, o.key, max(o.id), now) FROM outbox o
-    WHERE o.id > v_last - v_count GROUP BY o.owner, o.key;
+    WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted
+    RETURNING id, seq, owner, key
+  ), asked AS (
+    SELECT h.id, h.owner, h.key, a.i, a.worker, a.lease, a.focal IS NOT DISTINCT FROM a.chat AS focal,
+      min(h.id) OVER lane AS oldest, max(h.id) OVER lane AS newest,
+      row_number() OVER (PARTITION BY h.owner, h.key ORDER BY a.worker IS NULL, h.id) = 1 AS offers
+    FROM handed h JOIN unnest(arrivals) a ON a.seq = h.seq AND a.state = 'new'
+    WINDOW lane AS (PARTITION BY h.owner, h.key)
+  ), found AS MATERIALIZED (  -- whether it sleeps is asked under its lock
+    SELECT l.owner, l.key, l.state, l.due, l.wanted > l.done AS wants
+    FROM lanes l JOIN asked USING (owner, key) WHERE l.kind = 'push' AND offers FOR UPDATE OF l
+  ), decided AS MATERIALIZED (
+    SELECT asked.*, id = oldest AND NOT coalesce(wants, false) AS is_first,
+      worker IS NOT NULL AND (state IS NULL OR state = 'asleep' AND (NOT wants OR due <= now))
+        AND NOT EXISTS (SELECT FROM readers r WHERE r.id = asked.owner AND r.status <> 'active') AS takes
+    FROM asked LEFT JOIN found USING (owner, key) WHERE offers
+  ), woken AS (
+    INSERT INTO lanes AS l (kind, owner, key, wanted, done, state, fence, holder, until, due, attempts)
+    SELECT 'push', owner, key, newest, 0, CASE WHEN takes THEN 'busy' ELSE 'asleep' END, takes::int,
+      CASE WHEN takes THEN worker END, CASE WHEN takes THEN now + lease ELSE 0 END, now, takes::int
+    FROM decided
+    ON CONFLICT (kind, owner, key) DO UPDATE SET
+      wanted = greatest(l.wanted, excluded.wanted),
+      due = CASE WHEN l.wanted > l.done THEN greatest(l.due, excluded.due) ELSE excluded.due END,
+      state = CASE excluded.state WHEN 'busy' THEN 'busy' ELSE l.state END,
+      fence = l.fence + excluded.fence,
+      holder = coalesce(excluded.holder, l.holder),
+      until = CASE excluded.state WHEN 'busy' THEN excluded.until ELSE l.until END,
+      attempts = l.attempts + excluded.attempts
+    RETURNING l.owner, l.key, l.fence, l.attempts
+  )
+  SELECT jsonb_object_agg(i, jsonb_build_array(
+    owner, key, fence, attempts, false, CASE WHEN is_first THEN id END, focal)) INTO v_taken
+  FROM decided JOIN woken USING (owner, key) WHERE takes;
+  RETURN v_taken;
 END $$;
 
 -- Takes arrivals in, in their order. Answers per step: its state, seq, chat, session, whether the chat is new, and
@@ -210,6 +252,7 @@ DECLARE
   v_focal boolean;
   v_hands boolean;
   v_taken jsonb;
+  v_handed jsonb;
 BEGIN
   SELECT seq INTO v_head FROM head;
   LOOP
@@ -274,7 +317,7 @@ BEGIN
       FROM unnest(v_all) a WHERE a.state = 'new' AND a.seq = ANY (v_firsts) ORDER BY a.i;
   END IF;
   IF v_hands THEN
-    PERFORM chatbox_hand_v1(v_all, now);
+    v_handed := chatbox_hand_v1(v_all, now);
   END IF;
   IF v_cursors THEN
     UPDATE connections SET cursor = a."cursor" FROM (
@@ -287,9 +330,9 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_array(
       state,
       CASE WHEN state = 'duplicate' THEN coalesce(seq, chatbox_seq_of_v1(conn, event, NULL)) ELSE seq END,
-      chat, session, seq = ANY (v_firsts), v_taken -> i::text, prev) ORDER BY i)
+      chat, session, seq = ANY (v_firsts), coalesce(v_taken -> i::text, v_handed -> i::text), prev, title) ORDER BY i)
     FROM (
-      SELECT i, state, seq, conn, event, chat, session,
+      SELECT i, state, seq, conn, event, chat, session, title,
         CASE state WHEN 'new' THEN coalesce(lag(seq) OVER (PARTITION BY state, chat ORDER BY i), chat_head) END AS prev
       FROM unnest(v_all)
     ) a);

@@ -131,6 +131,10 @@ struct News<'a> {
     lease: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hand: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand_worker: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand_lease: Option<i64>,
 }
 
 fn arrivals<'a>(run: &[&'a Step]) -> Vec<Arrival<'a>> {
@@ -173,6 +177,8 @@ fn arrival(step: &Step, again: bool) -> Option<Arrival<'_>> {
 
 fn news(accept: &Accept) -> News<'_> {
     let event = &accept.event;
+    let hand = accept.hand.as_ref();
+    let handing = hand.and_then(|hand| hand.offer.as_ref());
     News {
         rev: accept.policy_rev,
         event: Text(event.id.as_str()),
@@ -191,7 +197,9 @@ fn news(accept: &Accept) -> News<'_> {
         wait: wait(accept),
         worker: accept.offer.as_ref().map(|it| Text(it.worker.as_str())),
         lease: accept.offer.as_ref().map(|it| it.lease_ms),
-        hand: accept.hand_ms,
+        hand: hand.map(|hand| hand.within_ms),
+        hand_worker: handing.map(|offer| Text(offer.worker.as_str())),
+        hand_lease: handing.map(|offer| offer.lease_ms),
     }
 }
 

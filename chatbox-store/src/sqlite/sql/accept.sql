@@ -26,6 +26,8 @@ CREATE TEMP TABLE arrivals (
   worker      TEXT,
   lease       INTEGER,
   hand        INTEGER,                 -- handed to a mailbox that is pushed, within so many milliseconds
+  hand_worker TEXT,
+  hand_lease  INTEGER,
   first       INTEGER,
   body        TEXT
 );
@@ -41,6 +43,7 @@ CREATE TEMP TABLE known (
   focal     INTEGER,
   chat      INTEGER,
   session   INTEGER,
+  name      TEXT,
   new_chat  INTEGER NOT NULL DEFAULT 0
 );
 
@@ -57,7 +60,7 @@ CREATE TEMP TABLE fresh (
   hand     INTEGER,
   wake_at  INTEGER,
   lane     TEXT,
-  worker   TEXT,
+  worker   TEXT,                       -- who would take the lane it wakes, by the mailbox's door
   lease    INTEGER
 );
 
@@ -73,6 +76,20 @@ CREATE TEMP TABLE claims (
   fence     INTEGER NOT NULL,
   attempts  INTEGER NOT NULL,
   alone     INTEGER NOT NULL
+);
+
+-- The push lanes that they take, with what is handed out first where nothing waits before it.
+CREATE TEMP TABLE hand_claims (
+  i         INTEGER PRIMARY KEY,
+  now       INTEGER NOT NULL,
+  worker    TEXT NOT NULL,
+  lease     INTEGER NOT NULL,
+  owner     TEXT NOT NULL,
+  key       TEXT NOT NULL,
+  fence     INTEGER NOT NULL,
+  attempts  INTEGER NOT NULL,
+  first     INTEGER,
+  focal     INTEGER NOT NULL
 );
 
 -- A conversation not seen before. Where two speak it belongs to the person's session, whichever chat they use. New chats

@@ -7,24 +7,24 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   DELETE FROM known;
   DELETE FROM fresh;
   DELETE FROM claims;
+  DELETE FROM hand_claims;
 
   INSERT INTO arrivals (
     i, now, connection, rev, fence, event_id, handle, chat_kind, chat_name, sender, author, body_kind, raw, about, late, grp,
-    files, wake_at, cursor, worker, lease, hand, first, body
+    files, wake_at, cursor, worker, lease, hand, hand_worker, hand_lease, first, body
   )
   SELECT
     key, clock.now, value ->> 'connection', value ->> 'rev', value ->> 'fence', value ->> 'event_id', value ->> 'handle',
     value ->> 'chat_kind', value ->> 'chat_name', value ->> 'sender', value ->> 'author', value ->> 'body_kind',
     value ->> 'raw', value ->> 'about', value ->> 'late', value ->> 'grp', value ->> 'files',
     clock.now + (value ->> 'wake_ms'), value ->> 'cursor', value ->> 'worker', value ->> 'lease', value ->> 'hand',
-    value ->> 'first',
-    value ->> 'body'
+    value ->> 'hand_worker', value ->> 'hand_lease', value ->> 'first', value ->> 'body'
   FROM (SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now) AS clock CROSS JOIN jsonb_each(NEW.batch);
 
   -- What they were decided on. Who is not known afterwards is fenced or stale.
-  INSERT INTO known (i, account, mailbox, door, scope, focal, dup, chat, session)
+  INSERT INTO known (i, account, mailbox, door, scope, focal, dup, chat, session, name)
   SELECT a.i, r.account, r.id, r.door, r.scope, r.focal,
-    (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session
+    (SELECT seq FROM log WHERE connection = a.connection AND event_id = a.event_id), h.id, h.session, h.name
   FROM arrivals AS a
   CROSS JOIN connections AS c ON c.id = a.connection AND c.status = 'active' AND c.policy_rev = coalesce(a.rev, c.policy_rev)
     AND c.fence = coalesce(a.fence, c.fence)
@@ -46,8 +46,8 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
     WHERE k.chat IS NULL AND k.dup IS NULL AND a.first IS NULL AND a.rev IS NOT NULL
     GROUP BY a.connection, a.handle)
   ORDER BY i;
-  UPDATE known SET (chat, session) = (
-    SELECT h.id, h.session FROM arrivals AS a JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle
+  UPDATE known SET (chat, session, name) = (
+    SELECT h.id, h.session, h.name FROM arrivals AS a JOIN chats AS h ON h.connection = a.connection AND h.handle = a.handle
     WHERE a.i = known.i)
   WHERE chat IS NULL AND dup IS NULL;
 
@@ -58,7 +58,8 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   FROM (
     SELECT
       k.i, (SELECT coalesce(max(seq), 0) FROM log) + row_number() OVER (ORDER BY k.i) AS seq, a.now, k.chat, k.mailbox,
-      a.about, k.focal IS k.chat AS focal, iif(k.door = 'push', a.hand, NULL) AS hand, a.wake_at, a.worker, a.lease,
+      a.about, k.focal IS k.chat AS focal, iif(k.door = 'push', a.hand, NULL) AS hand, a.wake_at,
+      iif(k.door = 'push', a.hand_worker, a.worker) AS worker, iif(k.door = 'push', a.hand_lease, a.lease) AS lease,
       CASE WHEN a.wake_at IS NULL OR k.door <> 'run' THEN NULL
         WHEN k.scope = 'mailbox' THEN 'mailbox'
         WHEN k.scope = 'session' THEN 'session/' || k.session
@@ -102,12 +103,29 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
          iif(f.focal, '{"focal":true}', '{"focal":false}')
   FROM fresh AS f JOIN members AS m ON m.chat = f.chat AND m.reader = f.mailbox AND NOT m.muted
   WHERE f.hand IS NOT NULL ORDER BY f.i;
+  INSERT INTO hand_claims (i, now, worker, lease, owner, key, fence, attempts, first, focal)
+  SELECT
+    min(f.i), f.now, f.worker, f.lease, o.owner, o.key, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1,
+    iif((l.state IS NULL OR l.wanted <= l.done)
+      AND NOT EXISTS (SELECT 1 FROM fresh AS e WHERE e.i < f.i AND e.chat = f.chat AND e.hand IS NOT NULL), o.id, NULL),
+    f.focal
+  FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
+  LEFT JOIN lanes AS l ON l.kind = 'push' AND l.owner = o.owner AND l.key = o.key
+  WHERE f.hand IS NOT NULL AND f.worker IS NOT NULL
+    AND (l.state IS NULL OR (l.state = 'asleep' AND (l.wanted <= l.done OR l.due <= f.now)))
+    AND NOT EXISTS (SELECT 1 FROM readers WHERE id = o.owner AND status <> 'active')
+  GROUP BY o.owner, o.key;
   INSERT INTO lanes (kind, owner, key, wanted, due)
   SELECT 'push', o.owner, o.key, max(o.id), f.now FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
   WHERE f.hand IS NOT NULL GROUP BY o.owner, o.key
   ON CONFLICT (kind, owner, key) DO UPDATE SET
     due = iif(wanted > done, max(due, excluded.due), excluded.due),
     wanted = excluded.wanted;
+
+  UPDATE lanes SET
+    state = 'busy', fence = c.fence, attempts = c.attempts, holder = c.worker, until = c.now + c.lease
+  FROM hand_claims AS c
+  WHERE lanes.kind = 'push' AND lanes.owner = c.owner AND lanes.key = c.key;
 
   -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
   -- of this batch up to this one ask for. The first offer that can have it has it.
@@ -152,12 +170,18 @@ SELECT json_group_array(json(CASE
   WHEN f.seq IS NULL THEN json_object('outcome', 'duplicate', 'seq', coalesce(
     k.dup, (SELECT seq FROM fresh WHERE i = a.first)))
   ELSE json_object(
-    'outcome', 'done', 'done', 'accepted', 'seq', f.seq, 'prev', f.prev, 'chat', f.chat, 'session', k.session, 'at', a.now,
+    'outcome', 'done', 'done', 'accepted', 'seq', f.seq, 'prev', f.prev, 'chat', f.chat, 'session', k.session, 'name', k.name, 'at', a.now,
     'new_chat', json(iif(k.new_chat, 'true', 'false')), 'alone', json(iif(c.alone, 'true', 'false')),
-    'claimed', iif(c.i IS NULL, NULL, json_object(
-      'lane', json_object('kind', 'turn', 'owner', c.owner, 'key', c.key), 'fence', c.fence, 'attempts', c.attempts)))
+    'claimed', CASE
+      WHEN c.i IS NOT NULL THEN json_object(
+        'lane', json_object('kind', 'turn', 'owner', c.owner, 'key', c.key), 'fence', c.fence, 'attempts', c.attempts)
+      WHEN p.i IS NOT NULL THEN json_object(
+        'lane', json_object('kind', 'push', 'owner', p.owner, 'key', p.key), 'fence', p.fence, 'attempts', p.attempts)
+      END,
+    'first', iif(p.first IS NULL, NULL, json_object('delivery', p.first, 'focal', json(iif(p.focal, 'true', 'false')))))
   END) ORDER BY a.i) AS outcomes
 FROM arrivals AS a
 LEFT JOIN known AS k ON k.i = a.i
 LEFT JOIN fresh AS f ON f.i = a.i
-LEFT JOIN claims AS c ON c.i = a.i;
+LEFT JOIN claims AS c ON c.i = a.i
+LEFT JOIN hand_claims AS p ON p.i = a.i;

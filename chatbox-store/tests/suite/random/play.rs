@@ -11,7 +11,7 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, Fence, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, LaneKind, LaneScope, MediaStep,
+    Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, Hand, LaneKind, LaneScope, MediaStep,
     NewMailbox, NewRecord, Offer, Once, RecordKind, Renew, SecretBox, ServiceKind, Settled, Skip,
     Standing, Step, Switch, Token, TurnEnd, Wake,
 };
@@ -164,7 +164,10 @@ impl Play {
             wake,
             cursor: self.coin(70).then_some(cursor),
             offer: self.coin(40).then(|| self.offer()),
-            hand_ms: self.coin(80).then_some(LONG),
+            hand: self.coin(80).then(|| Hand {
+                within_ms: LONG,
+                offer: self.coin(40).then(|| self.offer()),
+            }),
         })
     }
 

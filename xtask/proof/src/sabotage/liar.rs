@@ -67,7 +67,9 @@ impl Liar {
             session: SessionId(0),
             at: self.honest.now().await?,
             new_chat: false,
+            name: None,
             claimed: None,
+            first: None,
             alone: false,
         };
         let yes = vec![Outcome::Done(Done::Accepted(yes)); steps.len()];
