@@ -227,8 +227,8 @@ impl Chatbox {
         policy: Policy,
     ) -> NewConnection {
         let secrets = serde_json::to_vec(&connect.secrets).expect("a map of texts is JSON");
-        let secret =
-            (!connect.secrets.0.is_empty()).then(|| self.seal.seal(SECRETS, id.as_str(), &secrets));
+        let secret = (!connect.secrets.0.is_empty())
+            .then(|| self.house.seal.seal(SECRETS, id.as_str(), &secrets));
         NewConnection {
             id,
             mailbox: connect.mailbox.clone(),

@@ -145,6 +145,11 @@ impl From<chatbox_core::Error> for Problem {
                 let hint = "only a mailbox that is pulled, or pushed to a webhook, has a focus";
                 Self::new(StatusCode::CONFLICT, "no_focus", error.to_string(), hint)
             }
+            Error::TurnOver => {
+                let hint =
+                    "end this process: what it was to do is done again by the turn that runs now";
+                Self::new(StatusCode::CONFLICT, "turn_over", error.to_string(), hint)
+            }
             Error::NotRunning(_) => {
                 let hint = "see `chatbox channels list`";
                 Self::new(StatusCode::CONFLICT, "not_running", error.to_string(), hint)
