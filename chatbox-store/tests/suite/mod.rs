@@ -87,7 +87,6 @@ macro_rules! every_scenario {
             turns::an_unknown_chat_among_the_replies_stops_all_of_them,
             turns::a_new_scope_loses_no_message,
             turns::what_a_turn_says_on_the_way_needs_its_fence,
-            turns::a_race_of_a_claim_and_a_stale_word_is_won_by_one,
             sending::parts_wait_in_order_and_are_settled,
             sending::the_same_key_says_it_once,
             sending::an_unknown_chat_is_stale,
