@@ -1,5 +1,6 @@
 //! Errors over HTTP: `application/problem+json` with a stable code and the way out.
 
+use crate::failure::{Exit, Failure};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::store::StoreError;
@@ -115,6 +116,16 @@ impl From<StoreError> for Problem {
             hint,
         )
         .retry_after(1)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.exit {
+            Exit::Io | Exit::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, &failure.code, failure.what, failure.fix)
     }
 }
 
