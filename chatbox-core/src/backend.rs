@@ -2,6 +2,7 @@
 
 use crate::event::Content;
 use crate::id::{Fence, MailboxId, Seq};
+use crate::secret::Secret;
 use crate::store::{Chat, LaneScope, LogRow};
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -76,6 +77,10 @@ pub struct Turn {
     pub fence: Fence,
     /// 1 for the first try.
     pub attempt: u32,
+    /// What a process that this turn runs shows at its mailbox's door, `/mcp/{mailbox}`, to act in the turn's name. It is
+    /// refused from the moment the turn is over, and whatever it does is refused with it. As good as the house's seal:
+    /// where nothing is sealed, anybody can make one.
+    pub token: Secret,
     /// Fires on lease loss, on drain and at the turn's time limit.
     pub cancelled: CancellationToken,
     /// Reads the files that the rows name.

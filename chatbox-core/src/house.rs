@@ -9,6 +9,7 @@ use crate::link::{Link, locked};
 use crate::push::Endpoint;
 use crate::rate::Rates;
 use crate::room::Rooms;
+use crate::seal::Seal;
 use crate::store::{LaneKey, Offer, Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -99,6 +100,9 @@ pub enum Error {
     /// A backend answers the mailbox, and its turns have the chat they are about.
     #[error("a backend answers the mailbox {0}: each turn has its chat, and nothing to switch")]
     Unfocused(MailboxId),
+    /// The turn in whose name it was to be done does not run any more: nothing was done.
+    #[error("the turn is over")]
+    TurnOver,
     /// The connection is not running.
     #[error("the connection {0} is not running")]
     NotRunning(ConnectionId),
@@ -109,6 +113,7 @@ pub enum Error {
 pub(crate) struct House {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) seal: Arc<dyn Seal>,
     pub(crate) tuning: Tuning,
     pub(crate) worker: WorkerId,
     /// Whether other processes may have the store open.
@@ -132,11 +137,17 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, tuning: Tuning) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        seal: Arc<dyn Seal>,
+        tuning: Tuning,
+    ) -> Self {
         Self {
             shared: store.hints().is_some(),
             store,
             blobs,
+            seal,
             tuning,
             worker: WorkerId::new(fresh("worker")),
             rates: Rates::default(),

@@ -57,9 +57,11 @@ mod supervise;
 pub mod template;
 mod transcript;
 pub mod turn;
+mod turn_token;
 pub mod wake;
 
 pub use chatbox::{Added, Chatbox, Connect, Options, Switched};
 pub use house::{Error, Tuning};
 pub use link::{Health, Link};
 pub use router::Say;
+pub use turn_token::RunningTurn;

@@ -3,6 +3,11 @@
 use crate::store::SecretBox;
 use std::fmt::Debug;
 
+/// What the secrets of a connection are sealed as. Their row is its id.
+pub const CONNECTION: &str = "connection_secrets";
+/// What an adapter's memory is sealed as. Its row is the connection's id and the value's key, with `/` between.
+pub const STATE: &str = "adapter_state";
+
 /// Seals and opens. What is sealed for one purpose and row opens for no other.
 pub trait Seal: Debug + Send + Sync + 'static {
     /// Seals a value.

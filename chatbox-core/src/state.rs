@@ -2,12 +2,10 @@
 
 use crate::connector::{AdapterState, Revision, StateError};
 use crate::id::ConnectionId;
-use crate::seal::Seal;
+use crate::seal::{STATE, Seal};
 use crate::store::{Admin, Outcome, Step, Store, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
-
-const PURPOSE: &str = "adapter_state";
 
 /// One connection's memory.
 #[derive(Debug)]
@@ -25,13 +23,13 @@ impl AdapterState for Memory {
         };
         let value = self
             .seal
-            .open(PURPOSE, &self.row(key), &sealed)
+            .open(STATE, &self.row(key), &sealed)
             .map_err(|error| StateError(error.to_string()))?;
         Ok(Some((rev, value)))
     }
 
     async fn save(&self, key: &str, rev: Revision, value: &[u8]) -> Result<bool, StateError> {
-        let value = self.seal.seal(PURPOSE, &self.row(key), value);
+        let value = self.seal.seal(STATE, &self.row(key), value);
         let put = Admin::PutState {
             connection: self.connection.clone(),
             key: key.to_owned(),

@@ -8,6 +8,7 @@ use crate::http::{AddedView, Problem};
 use crate::mcp::{Lent, Streams};
 use crate::placeholder::is_placeholder;
 use crate::tidings::Tidings;
+use crate::vault::Keys;
 use crate::webhook::Webhooks;
 use axum::http::{HeaderMap, StatusCode, header};
 use chatbox_core::admit::Policy;
@@ -65,6 +66,8 @@ pub struct App {
     pub lent: Lent,
     /// Where the log is.
     pub database: Database,
+    /// What secrets are sealed with.
+    pub keys: Keys,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
 
@@ -86,6 +89,7 @@ impl App {
         tidings: Tidings,
         webhooks: Arc<Webhooks>,
         database: Database,
+        keys: Keys,
     ) -> Self {
         let (base, started) = (RwLock::new(base), Instant::now());
         let inbound = Mutex::default();
@@ -104,6 +108,7 @@ impl App {
             webhooks,
             lent: Lent::default(),
             database,
+            keys,
             inbound,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::serve::Start;
-use chatbox_core::store::Store;
+use chatbox_core::store::{KeyUse, Store};
 use chatbox_store::sqlite::Saved;
 use chatbox_store::{SqliteOptions, SqliteStore};
 use std::fmt;
@@ -49,6 +49,24 @@ impl Database {
                 Err(Failure::new("unknown_database", what, fix))
             }
         }
+    }
+
+    /// Which keys its sealed values name, before it is opened. Nothing of it is written.
+    ///
+    /// # Errors
+    /// What the store refuses.
+    pub async fn keys(&self) -> Result<Vec<KeyUse>, Failure> {
+        match self {
+            Self::Sqlite(path) => Ok(SqliteStore::keys_before(path).await?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => Ok(PostgresStore::keys_before(url.expose()).await?),
+            Self::Given => Err(given()),
+        }
+    }
+
+    /// Whether other servers may have it open at the same time.
+    pub fn may_be_shared(&self) -> bool {
+        !matches!(self, Self::Sqlite(_))
     }
 
     /// Opens it, made if it is not there, and brings it to this program's schema.

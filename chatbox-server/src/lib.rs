@@ -20,6 +20,7 @@ pub mod nodes;
 pub mod paths;
 mod placeholder;
 mod records;
+mod reseal;
 pub mod serve;
 #[cfg(feature = "otel")]
 mod telemetry;

@@ -144,7 +144,11 @@ pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     file.write_all(contents)
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
-    fs::rename(&draft, path).map_err(failed)
+    fs::rename(&draft, path).map_err(failed)?;
+    // That it has its name now must outlast the power, too.
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.map_or(Ok(()), |it| fs::File::open(it)?.sync_all());
+    folder.map_err(failed)
 }
 
 /// Holds a file for as long as this process lives.

@@ -42,7 +42,7 @@ pub(crate) enum CredentialKind {
 
 impl CredentialKind {
     /// What its secret is sealed as: none opens as another kind.
-    fn purpose(self) -> &'static str {
+    pub(crate) fn purpose(self) -> &'static str {
         match self {
             Self::WebhookAuth => "credential/webhook_auth",
             Self::McpProxyAuth => "credential/mcp_proxy_auth",

@@ -11,7 +11,7 @@ use crate::media::Folder;
 use crate::nodes;
 use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
 use crate::tidings::{Telling, Tidings};
-use crate::vault;
+use crate::vault::Keys;
 use crate::webhook::{Hook, Webhooks};
 use axum::Router;
 use chatbox_core::connector::Egress;
@@ -166,6 +166,12 @@ pub async fn open(
     let metrics = run.then(recorder).flatten();
     let tidings = Tidings::default();
     let database = Database::of(start)?;
+    // Before anything is written, the database's tables included.
+    let named = match &start.store {
+        Some(store) => store.keys().await?,
+        None => database.keys().await?,
+    };
+    let keys = Keys::open(&start.data, &named)?;
     let store = match &start.store {
         Some(store) => store.clone(),
         None => database.open().await?,
@@ -176,13 +182,12 @@ pub async fn open(
         _ => (store, crate::telemetry::Traces::default()),
     };
     let store: Arc<dyn Store> = Arc::new(Telling::new(store, tidings.clone()));
-    let vault = vault::open(&start.data, store.as_ref()).await?;
     let media = start.data.media();
     let operator = operator_token(&start.data)?;
     let options = Options {
         store: store.clone(),
         blobs: Arc::new(Folder::new(media)),
-        seal: Arc::new(vault),
+        seal: keys.vault.clone(),
         tuning: Tuning {
             turn_timeout: start.config.backend.timeout,
             lease: start.config.nodes.lease,
@@ -204,6 +209,7 @@ pub async fn open(
         tidings,
         webhooks,
         database,
+        keys,
     ));
     let (pages, farewell) = pages(&app, run).await.map_err(not_started)?;
     #[cfg(feature = "otel")]

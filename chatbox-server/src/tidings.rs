@@ -155,6 +155,7 @@ mod tests {
             class: chatbox_core::connector::DeliveryClass::Native,
             ttl_ms: 1,
             idem: None,
+            under: None,
         }))
     }
 

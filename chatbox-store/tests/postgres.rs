@@ -9,12 +9,15 @@ mod suite;
 mod vanish;
 
 use chatbox_core::id::ChatId;
-use chatbox_core::store::{Hint, Hints, MemoryStore, Renew, Step, Store, StoreError, Whither};
+use chatbox_core::store::{
+    Hint, Hints, LaneKind, MemoryStore, Outcome, Renew, Step, Store, StoreError, Whither,
+};
 use chatbox_store::PostgresStore;
 use chatbox_test_postgres as pg;
 use std::sync::Arc;
 use std::time::Duration;
-use suite::house::{House, accept, message, step};
+use suite::house::{House, accept, appended, message, step};
+use suite::turns::said_under;
 use tokio::time::{Instant, sleep, timeout};
 
 async fn open() -> (Arc<dyn Store>, ()) {
@@ -249,4 +252,44 @@ async fn a_server_that_vanishes_is_given_up_and_its_successor_found() {
     // Said again, as whoever was not told does.
     house.hear(message("e2", "d1", "two")).await;
     store.now().await.expect("it reads");
+}
+
+/// Two processes; whoever comes first wins: no word of a turn is committed after its lane was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_race_of_a_claim_and_a_stale_word_is_won_by_one() {
+    let url = pg::server().await.database().await;
+    let store = || async { Arc::new(PostgresStore::open(&url).await.expect("a store")) };
+    let house = House::new(store().await).await;
+    let speaker = House {
+        store: store().await,
+    };
+    let heard = house.hear(message("e1", "d1", "hello")).await;
+    let mut held = suite::house::only(house.claim_for(LaneKind::Turn, 20).await);
+    for _ in 0..25 {
+        let words = tokio::spawn({
+            let (speaker, held) = (speaker.clone(), held.clone());
+            async move {
+                let mut said = Vec::new();
+                loop {
+                    match speaker.one(said_under(&held, heard.chat)).await {
+                        Outcome::Fenced => return said,
+                        outcome => said.extend(appended(outcome)),
+                    }
+                }
+            }
+        });
+        let next = loop {
+            if let Some(next) = house.claim_for(LaneKind::Turn, 20).await.pop() {
+                break next;
+            }
+        };
+        let chat = house.store.chat(heard.chat).await.expect("a read");
+        let head = chat.expect("a chat").head;
+        let words = words.await.expect("it ends");
+        assert!(
+            words.iter().all(|row| row.seq <= head),
+            "said after the claim"
+        );
+        held = next;
+    }
 }

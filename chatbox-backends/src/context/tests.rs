@@ -24,6 +24,7 @@ fn turn(kind: ChatKind, context: Vec<LogRow>, new: Vec<LogRow>) -> Turn {
         new,
         fence: Fence(1),
         attempt: 1,
+        token: chatbox_core::secret::Secret::new("turn_of_a_test"),
         cancelled: Default::default(),
         blobs: None,
     }

@@ -38,6 +38,7 @@ pub fn turn(new: &[&str]) -> Turn {
         new,
         fence: Fence(1),
         attempt: 1,
+        token: chatbox_core::secret::Secret::new("turn_of_a_test"),
         cancelled: Default::default(),
         blobs: None,
     }

@@ -1,7 +1,7 @@
 //! Stored connections as they start and stop here.
 
 use super::Chatbox;
-use super::connect::{Connect, SECRETS};
+use super::connect::Connect;
 use crate::connector::{
     AdapterContext, AdapterError, AdapterFactory, Egress, ErrorKind, Identity, LinkState, News,
     Parts, Secrets, Settings,
@@ -9,6 +9,7 @@ use crate::connector::{
 use crate::house::Error;
 use crate::id::{ConnectionId, MailboxId};
 use crate::link::{Health, Link};
+use crate::seal::CONNECTION;
 use crate::state::Memory;
 use crate::store::Connection;
 use crate::supervise;
@@ -43,7 +44,7 @@ impl Chatbox {
         let Some(sealed) = &row.secret else {
             return Ok(Secrets::default());
         };
-        let plain = self.seal.open(SECRETS, row.id.as_str(), sealed);
+        let plain = self.house.seal.open(CONNECTION, row.id.as_str(), sealed);
         let plain = plain.map_err(|error| refused(error.to_string()))?;
         serde_json::from_slice(&plain)
             .map_err(|_| refused("the stored secrets are not readable".to_owned()))
@@ -80,7 +81,7 @@ impl Chatbox {
             egress,
             state: Arc::new(Memory {
                 store: store.clone(),
-                seal: self.seal.clone(),
+                seal: self.house.seal.clone(),
                 connection: id.clone(),
             }),
             blobs: self.house.blobs.clone(),
@@ -130,7 +131,13 @@ impl Chatbox {
         if link.policy().1 < row.policy_rev {
             link.set_policy(row.policy.clone(), row.policy_rev);
         }
-        link.is_made_of(row)
+        // A value that was sealed with another key since is the same value.
+        link.is_made_of(row, |own, stored| {
+            let open = |sealed| self.house.seal.open(CONNECTION, row.id.as_str(), sealed);
+            own == stored
+                || matches!((own, stored), (Some(own), Some(stored))
+                    if open(own).is_ok_and(|own| open(stored) == Ok(own)))
+        })
     }
 
     pub(super) async fn detach(&self, id: &ConnectionId) {

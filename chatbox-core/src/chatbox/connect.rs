@@ -6,6 +6,7 @@ use crate::connector::{AdapterFactory, Egress, Identity, Secrets, Settings};
 use crate::house::Error;
 use crate::id::{ConnectionId, ExternalId, MailboxId, Platform, fresh};
 use crate::router;
+use crate::seal::CONNECTION;
 use crate::store::{Admin, Connection, NewConnection, Outcome, Step, StoreError};
 use std::sync::Arc;
 
@@ -53,9 +54,6 @@ pub struct Added {
     /// The code in that link, for platforms without links.
     pub pairing_code: Option<String>,
 }
-
-/// What the secrets of a connection are sealed as.
-pub(super) const SECRETS: &str = "connection_secrets";
 
 impl Chatbox {
     /// Starts a connection without asking its platform anything: made anew, or found under the same account.
@@ -227,8 +225,8 @@ impl Chatbox {
         policy: Policy,
     ) -> NewConnection {
         let secrets = serde_json::to_vec(&connect.secrets).expect("a map of texts is JSON");
-        let secret =
-            (!connect.secrets.0.is_empty()).then(|| self.seal.seal(SECRETS, id.as_str(), &secrets));
+        let secret = (!connect.secrets.0.is_empty())
+            .then(|| self.house.seal.seal(CONNECTION, id.as_str(), &secrets));
         NewConnection {
             id,
             mailbox: connect.mailbox.clone(),

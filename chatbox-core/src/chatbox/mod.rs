@@ -53,7 +53,6 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct Chatbox {
     house: Arc<House>,
-    seal: Arc<dyn Seal>,
 }
 
 impl Chatbox {
@@ -65,13 +64,13 @@ impl Chatbox {
             seal,
             tuning,
         } = options;
-        let house = Arc::new(House::new(store, blobs, tuning));
+        let house = Arc::new(House::new(store, blobs, seal, tuning));
         house.tasks.spawn(dispatch::run(house.clone()));
         house.tasks.spawn(push::run(house.clone()));
         if let Some(hints) = house.store.hints() {
             house.tasks.spawn(neighbours::run(house.clone(), hints));
         }
-        Self { house, seal }
+        Self { house }
     }
 
     /// Makes sure a mailbox exists, and answers it with this backend from now on; with none, its messages are kept
@@ -216,7 +215,7 @@ impl Chatbox {
 
     /// The seal.
     pub fn seal(&self) -> &Arc<dyn Seal> {
-        &self.seal
+        &self.house.seal
     }
 
     /// Stops taking work, gives running turns back to their lanes, and waits for everything to let go, at most so

@@ -7,7 +7,9 @@ use crate::house::{Error, millis};
 use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
 use crate::link::{Link, locked};
 use crate::router::{self, Say};
+use crate::secret::Secret;
 use crate::store::{Admin, Appended, Author, Chat, Done, Outcome};
+use crate::turn_token::RunningTurn;
 use crate::{dispatch, push};
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +46,36 @@ impl Chatbox {
     pub async fn say(&self, chat: ChatId, author: Author, say: Say) -> Result<Appended, Error> {
         let chat = self.house.store.chat(chat).await?;
         let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
-        router::say(&self.house, &chat, author, say).await
+        router::say(&self.house, &chat, author, say, None).await
+    }
+
+    /// The turn that a token names, if it is a turn token of this mailbox. Whether it still runs is for
+    /// [`Chatbox::runs`] to say.
+    pub fn turn(&self, mailbox: &MailboxId, token: &Secret) -> Option<RunningTurn> {
+        RunningTurn::of(&*self.house.seal, mailbox, token)
+    }
+
+    /// Whether a turn still runs.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn runs(&self, turn: &RunningTurn) -> Result<bool, Error> {
+        Ok(self.house.store.runs(&turn.under).await?)
+    }
+
+    /// Says something in the mailbox's name before a turn of it ends, in the turn's origin.
+    ///
+    /// # Errors
+    /// `TurnOver` where the turn does not run any more: nothing was said then, whatever was known before. Else as
+    /// [`Chatbox::say`].
+    pub async fn say_in_turn(&self, turn: &RunningTurn, say: Say) -> Result<Appended, Error> {
+        let chat = self.house.store.chat(turn.chat).await?;
+        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
+        let author = Author::Mailbox {
+            id: chat.mailbox.clone(),
+        };
+        let under = Some(turn.under.clone());
+        router::say(&self.house, &chat, author, say, under).await
     }
 
     /// Says one text in the newest one-to-one chat of every connection of a mailbox, or of the platforms named. One
@@ -71,7 +102,8 @@ impl Chatbox {
         let author = Author::Mailbox {
             id: link.mailbox.clone(),
         };
-        let said = router::say(&self.house, &chat, author, Say::Message(content.clone())).await?;
+        let say = Say::Message(content.clone());
+        let said = router::say(&self.house, &chat, author, say, None).await?;
         Ok(said.seq)
     }
 

@@ -8,9 +8,10 @@ use crate::lease::Lease;
 use crate::link::Link;
 use crate::store::{
     Appended, Author, CONNECTION_REMOVED, Chat, Commit, Done, Emit, Outcome, Pending, Span, Step,
-    StoreError, TurnEnd,
+    StoreError, TurnEnd, Under,
 };
 use crate::turn::{self, Conclusion, Next, Stop};
+use crate::turn_token::RunningTurn;
 use crate::{meters, router, session};
 use std::sync::Arc;
 use std::time::Duration;
@@ -244,6 +245,13 @@ async fn prepare(
     };
     let (context, new) = session::arrange(past, rows);
     let context = session::fit(context, &new, budget);
+    let running = RunningTurn {
+        under: Under {
+            lane: lease.lane.clone(),
+            fence: lease.fence,
+        },
+        chat: chat.id,
+    };
     Ok(Turn {
         mailbox: MailboxId::new(lease.lane.owner.clone()),
         chat,
@@ -252,6 +260,7 @@ async fn prepare(
         upto,
         fence: lease.fence,
         attempt: lease.attempts,
+        token: running.token(&*house.seal),
         cancelled,
         blobs: Some(house.blobs.clone()),
     })

@@ -63,5 +63,6 @@ pub(super) fn emit(
         class: link.capabilities.delivery,
         ttl_ms: millis(house.tuning.reply_ttl),
         idem: None,
+        under: None,
     }
 }

@@ -1,4 +1,4 @@
-//! The way out for what is said outside a turn.
+//! The way out for what is said otherwise than by ending a turn.
 
 use super::announce::announce_emitted;
 use super::emit::{compose, emit};
@@ -9,7 +9,9 @@ use crate::house::{Error, House};
 use crate::id::{ChatId, EventId, MailboxId, Seq};
 use crate::link::Link;
 use crate::plan;
-use crate::store::{Appended, Author, Chat, Done, Emit, Outcome, PlannedPart, Step, StoreError};
+use crate::store::{
+    Appended, Author, Chat, Done, Emit, Outcome, PlannedPart, Step, StoreError, Under,
+};
 use std::sync::Arc;
 
 /// What an agent or a person above it can do to a chat outside a turn.
@@ -39,26 +41,29 @@ pub enum Say {
     },
 }
 
-/// Says something outside a turn: one log row, and its parts in the outbox.
+/// Says something before a turn ends, in the turn's name where there is one: one log row, and its parts in the outbox.
 ///
 /// # Errors
-/// What the platform does not offer, a chat or message that does not exist, or the store.
+/// What the platform does not offer, a chat or message that does not exist, a turn that is over, or the store.
 pub(crate) async fn say(
     house: &House,
     chat: &Chat,
     author: Author,
     say: Say,
+    under: Option<Under>,
 ) -> Result<Appended, Error> {
     let link = house.running(&chat.connection)?;
-    let said = match say {
+    let mut said = match say {
         Say::Message(content) => compose(house, &link, chat.id, author, content)?,
         other => about(house, &link, chat.id, author, other).await?,
     };
+    said.under = under;
     match single(house, Step::Emit(Box::new(said.clone()))).await? {
         Outcome::Done(Done::Appended { rows, .. }) if !rows.is_empty() => {
             announce_emitted(&link, chat, vec![said], &rows);
             Ok(rows[0].clone())
         }
+        Outcome::Fenced => Err(Error::TurnOver),
         _ => Err(Error::NotFound(format!("chat {}", chat.id))),
     }
 }

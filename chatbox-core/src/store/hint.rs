@@ -129,6 +129,7 @@ impl Hint {
             | Admin::SettleFocus { .. }
             | Admin::PurgeDeliveries { .. }
             | Admin::Once(_)
+            | Admin::Reseal { .. }
             | Admin::Note(_) => {}
             Admin::RetryDelivery { .. } | Admin::ReportLink { .. } => self.sends = true,
             _ => {

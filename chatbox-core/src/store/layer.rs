@@ -1,9 +1,10 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
-    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
-    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
+    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
+    TraceStep, Under,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -103,6 +104,23 @@ impl<L: Layer> Store for L {
         limit: u32,
     ) -> Result<Vec<Noted>, StoreError> {
         self.beneath().notes(account, before, limit).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyUse>, StoreError> {
+        self.beneath().keys().await
+    }
+
+    async fn sealed(
+        &self,
+        but: &str,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        self.beneath().sealed(but, after, limit).await
+    }
+
+    async fn runs(&self, turn: &Under) -> Result<bool, StoreError> {
+        self.beneath().runs(turn).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

@@ -8,6 +8,7 @@ mod layer;
 mod memory;
 mod record;
 mod row;
+mod sealed;
 mod service;
 mod step;
 mod trace;
@@ -22,11 +23,12 @@ pub use row::{
     Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
     StateBox, Token, TraceStep,
 };
+pub use sealed::{KeyUse, NoPlace, Sealed, SealedOf, SealedPlace};
 pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subscription};
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, Hand, Handing,
     LaneKey, LaneKind, LaneScope, MediaStep, NewConnection, NewMailbox, NewRecord, Offer, Once,
-    Outcome, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Wake,
+    Outcome, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Under, Wake,
 };
 
 pub use trace::{Sent, Story, TurnRow};
@@ -117,6 +119,20 @@ pub trait Store: Debug + Send + Sync + 'static {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Noted>, StoreError>;
+
+    /// Which keys the sealed values name, in the order of their ids.
+    async fn keys(&self) -> Result<Vec<KeyUse>, StoreError>;
+
+    /// Sealed values that name another key than this one, in the order of their places: after a place, or from the first.
+    async fn sealed(
+        &self,
+        but: &str,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<Sealed>, StoreError>;
+
+    /// Whether a turn still runs: its lane is held under its fence, and the lease is not over.
+    async fn runs(&self, turn: &Under) -> Result<bool, StoreError>;
 
     /// What a claimed turn lane has to answer now: the chat with the oldest pending waking row, and its rows.
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError>;

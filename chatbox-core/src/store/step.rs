@@ -4,6 +4,7 @@
 
 use super::record::{Note, RecordKind};
 use super::row::{Author, Door, SecretBox, Standing, StateBox, Token};
+use super::sealed::SealedPlace;
 use super::service::ServiceKind;
 use crate::admit::Policy;
 use crate::connector::{Cursor, DeliveryClass, Receipt, Revision, Verb};
@@ -290,6 +291,18 @@ pub struct Emit {
     pub ttl_ms: i64,
     /// A key under which the same emit is recognised.
     pub idem: Option<String>,
+    /// The turn that says it before it ends, if one does: where it does not run any more, `Fenced`. What a turn says by
+    /// ending is under the fence of its [`Commit`], and this is not looked at.
+    pub under: Option<Under>,
+}
+
+/// A turn, as what is done in its name before it ends says it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Under {
+    /// Its lane.
+    pub lane: LaneKey,
+    /// Its fence.
+    pub fence: Fence,
 }
 
 /// One part of what is said, ready for the adapter.
@@ -529,6 +542,16 @@ pub enum Admin {
         rev: Revision,
         /// The sealed value.
         value: StateBox,
+    },
+    /// Puts a sealed value in the place of the same value sealed with another key. `Stale` where something else stands there
+    /// by now, which was sealed later and stays.
+    Reseal {
+        /// Where.
+        place: SealedPlace,
+        /// The text that stands there, to the letter.
+        was: String,
+        /// The text that is to stand there.
+        becomes: String,
     },
     /// Ends every lease: only for a store that nobody else can have open.
     EndLeases,

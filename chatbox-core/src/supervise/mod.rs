@@ -278,7 +278,7 @@ async fn act(
         _ => return Ok(()),
     };
     let content = crate::event::Content::text(text);
-    router::say(house, chat, Author::System, Say::Message(content))
+    router::say(house, chat, Author::System, Say::Message(content), None)
         .await
         .map(drop)
 }

@@ -7,6 +7,7 @@ mod mailboxes;
 mod operator;
 mod show;
 mod tokens;
+mod vault;
 
 use crate::client::Client;
 use crate::config::{Config, log_level};
@@ -87,6 +88,9 @@ enum Command {
     /// Keep the server running: how everything stands, and what to do about it
     #[command(subcommand)]
     Operator(operator::Operator),
+    /// See and change the keys that seal secrets
+    #[command(subcommand)]
+    Vault(vault::Vault),
     /// Show everything that is known of one message
     Trace {
         /// The message, such as msg_42
@@ -250,6 +254,7 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Deliveries(command) => deliveries::run(client, command, json).await,
         Command::Mailboxes(command) => mailboxes::run(client, command, json).await,
         Command::Operator(command) => operator::run(client, command, json).await,
+        Command::Vault(command) => vault::run(client, command, json).await,
         Command::Trace { message_id } => deliveries::trace(client, &message_id, json).await,
         Command::LoginLink => login_link(client, json).await,
         Command::Bootstrap(command) => tokens::bootstrap(client, command, json).await,

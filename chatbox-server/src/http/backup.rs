@@ -4,7 +4,7 @@
 use super::body::Json;
 use super::{Bearer, Problem};
 use crate::app::App;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -54,19 +54,11 @@ pub(crate) async fn make(
     let (database, to) = (app.database.clone(), new.path.clone());
     let saved = tokio::spawn(async move { database.save(&to).await }).await;
     let saved = saved.map_err(|_| Failure::new("io_error", "the backup broke off", "see the log"));
-    let saved = saved.and_then(|saved| saved).map_err(problem)?;
+    let saved = saved.and_then(|saved| saved)?;
     let view = BackupView {
         path: new.path,
         bytes: saved.bytes,
         messages: saved.messages,
     };
     Ok((StatusCode::CREATED, Json(view)))
-}
-
-fn problem(failure: Failure) -> Problem {
-    let status = match failure.exit {
-        Exit::Io | Exit::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::CONFLICT,
-    };
-    Problem::new(status, &failure.code, failure.what, failure.fix)
 }

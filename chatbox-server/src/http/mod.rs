@@ -26,6 +26,7 @@ mod setup;
 mod slow;
 mod subscriptions;
 mod tokens;
+mod vault;
 mod viewer;
 mod wire;
 mod words;
@@ -34,6 +35,7 @@ pub use connections::AddedView;
 pub use guard::Names;
 pub(crate) use listen::duration;
 pub use listen::{Limits, listen};
+pub(crate) use once::PURPOSE as REPLY;
 pub use problem::Problem;
 
 use crate::app::App;

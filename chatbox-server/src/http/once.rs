@@ -21,8 +21,8 @@ const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long an answer is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-/// What a kept answer is sealed as: it may hold a secret that is shown once.
-const PURPOSE: &str = "reply";
+/// What a kept answer is sealed as: it may hold a secret that is shown once. Its row is the key.
+pub(crate) const PURPOSE: &str = "reply";
 /// The longest key.
 const LONGEST: usize = 255;
 

@@ -3,7 +3,7 @@
 
 use super::{
     Problem, accounts, chats, connections, credentials, deliveries, health, inbound, login,
-    mailboxes, schema, subscriptions, tokens,
+    mailboxes, schema, subscriptions, tokens, vault,
 };
 use crate::app::App;
 use axum::http::header;
@@ -84,6 +84,9 @@ pub(super) fn doors() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tokens::bootstrap))
         .routes(routes!(login::link))
         .routes(routes!(health::doctor))
+        .routes(routes!(vault::list, vault::make))
+        .routes(routes!(vault::forget))
+        .routes(routes!(vault::seal_again))
 }
 
 /// The document of these doors, with what is the same for all of them.

@@ -1,5 +1,6 @@
 //! Errors over HTTP: `application/problem+json` with a stable code and the way out.
 
+use crate::failure::{Exit, Failure};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::store::StoreError;
@@ -118,6 +119,16 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.exit {
+            Exit::Io | Exit::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, &failure.code, failure.what, failure.fix)
+    }
+}
+
 impl From<chatbox_core::Error> for Problem {
     fn from(error: chatbox_core::Error) -> Self {
         use chatbox_core::Error;
@@ -144,6 +155,11 @@ impl From<chatbox_core::Error> for Problem {
             Error::Unfocused(_) => {
                 let hint = "only a mailbox that is pulled, or pushed to a webhook, has a focus";
                 Self::new(StatusCode::CONFLICT, "no_focus", error.to_string(), hint)
+            }
+            Error::TurnOver => {
+                let hint =
+                    "end this process: what it was to do is done again by the turn that runs now";
+                Self::new(StatusCode::CONFLICT, "turn_over", error.to_string(), hint)
             }
             Error::NotRunning(_) => {
                 let hint = "see `chatbox channels list`";

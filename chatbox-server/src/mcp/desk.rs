@@ -9,7 +9,7 @@ use chatbox_core::Link;
 use chatbox_core::id::ConnectionId;
 use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
-use chatbox_core::{Say, Switched};
+use chatbox_core::{RunningTurn, Say, Switched};
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ const CHATS: u32 = 64;
 pub(super) struct Desk {
     app: Arc<App>,
     mailbox: MailboxId,
+    /// The turn in whose name it is done, where a turn's own process asks.
+    turn: Option<RunningTurn>,
     /// When an answer that stays open must end.
     pub(super) end: CancellationToken,
 }
@@ -42,8 +44,36 @@ pub(super) struct News {
 }
 
 impl Desk {
-    pub(super) fn new(app: Arc<App>, mailbox: MailboxId, end: CancellationToken) -> Self {
-        Self { app, mailbox, end }
+    pub(super) fn new(
+        app: Arc<App>,
+        mailbox: MailboxId,
+        turn: Option<RunningTurn>,
+        end: CancellationToken,
+    ) -> Self {
+        Self {
+            app,
+            mailbox,
+            turn,
+            end,
+        }
+    }
+
+    /// Whether a turn's own process asks. It has its chat, and what comes next is not its to wait for.
+    pub(super) fn in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Whether whoever asks may go on.
+    ///
+    /// # Errors
+    /// `turn_over` for the process of a turn that does not run any more.
+    pub(super) async fn admits(&self) -> Result<(), Refusal> {
+        match &self.turn {
+            Some(turn) if !self.app.chatbox.runs(turn).await? => {
+                Err(chatbox_core::Error::TurnOver.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What rings when something happens.
@@ -68,6 +98,9 @@ impl Desk {
 
     /// The chat this mailbox looks at.
     pub(super) async fn focal(&self) -> Result<Option<Chat>, Refusal> {
+        if let Some(turn) = &self.turn {
+            return Ok(self.store().chat(turn.chat).await?);
+        }
         let mailbox = self.store().mailbox(&self.mailbox).await?;
         match mailbox.and_then(|mailbox| mailbox.focus.chat) {
             Some(chat) => Ok(self.store().chat(chat).await?),
@@ -174,6 +207,9 @@ impl Desk {
 
     /// The agent has gone on: a repeated switch shows nothing again.
     pub(super) async fn settle(&self) -> Result<(), Refusal> {
+        if self.in_turn() {
+            return Ok(());
+        }
         Ok(self.app.chatbox.settle_focus(&self.mailbox).await?)
     }
 
@@ -217,6 +253,9 @@ impl Desk {
 
     /// Does something in a chat, in the mailbox's name; the row it became.
     pub(super) async fn say(&self, chat: &Chat, say: Say) -> Result<Seq, Refusal> {
+        if let Some(turn) = &self.turn {
+            return Ok(self.app.chatbox.say_in_turn(turn, say).await?.seq);
+        }
         let author = Author::Mailbox {
             id: self.mailbox.clone(),
         };

@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chatbox_core::RunningTurn;
 use chatbox_core::id::MailboxId;
 use chatbox_core::store::Standing;
 use rmcp::model::JsonRpcError;
@@ -37,33 +38,39 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response {
     let mailbox = MailboxId::new(mailbox);
-    let (request, wants, token) = match admitted(&endpoint, &mailbox, bearer, request).await {
+    let (request, wants, token, turn) = match admitted(&endpoint, &mailbox, bearer, request).await {
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
     let place = match wants {
         Wants::Answer => None,
+        // A turn waits for nothing: what comes while it runs is the next one's.
+        Wants::Stream if turn.is_some() => None,
         Wants::Stream => match endpoint.app.streams.place(&mailbox, &token) {
             Some(place) => Some(Arc::new(place)),
             None => return too_many().into_response(),
         },
     };
-    serve(endpoint, mailbox, place, request).await
+    serve(endpoint, mailbox, turn, place, request).await
 }
 
-/// The request as it goes on, once its token, its size and its shape are right; with the token's hash.
+/// The request as it goes on, once its token, its size and its shape are right; with the token's hash, and the turn it
+/// names if it is a turn's. Whether that still runs is told in the answer, so that its process can be told what to do.
 async fn admitted(
     endpoint: &Endpoint,
     mailbox: &MailboxId,
     bearer: Result<Bearer, Problem>,
     request: Request,
-) -> Result<(Request, Wants, String), Response> {
+) -> Result<(Request, Wants, String, Option<RunningTurn>), Response> {
     let Bearer(token) = bearer.map_err(IntoResponse::into_response)?;
-    let principal = endpoint.app.auth.principal(&token, SCOPE).await;
-    let principal = principal.map_err(|error| Problem::from(error).into_response())?;
-    // A mailbox that does not exist has no token, and is refused in the same words.
-    if principal.as_deref() != Some(mailbox.as_str()) {
-        return Err(Problem::unauthorized("this token is not this mailbox's").into_response());
+    let turn = endpoint.app.chatbox.turn(mailbox, &token);
+    if turn.is_none() {
+        let principal = endpoint.app.auth.principal(&token, SCOPE).await;
+        let principal = principal.map_err(|error| Problem::from(error).into_response())?;
+        // A mailbox that does not exist has no token, and is refused in the same words.
+        if principal.as_deref() != Some(mailbox.as_str()) {
+            return Err(Problem::unauthorized("this token is not this mailbox's").into_response());
+        }
     }
     let row = endpoint.app.chatbox.store().mailbox(mailbox).await;
     let row = row.map_err(|error| Problem::from(error).into_response())?;
@@ -78,17 +85,19 @@ async fn admitted(
         false => Wants::Answer,
     };
     let token = chatbox_core::admit::hash(token.expose());
-    Ok((Request::from_parts(parts, Body::from(body)), wants, token))
+    let request = Request::from_parts(parts, Body::from(body));
+    Ok((request, wants, token, turn))
 }
 
 async fn serve(
     endpoint: Endpoint,
     mailbox: MailboxId,
+    turn: Option<RunningTurn>,
     place: Option<Arc<Place>>,
     request: Request,
 ) -> Response {
     let end = place.as_ref().map(|place| place.end.clone());
-    let desk = Desk::new(endpoint.app, mailbox, end.unwrap_or_default());
+    let desk = Desk::new(endpoint.app, mailbox, turn, end.unwrap_or_default());
     let server = Server::new(desk, place);
     let service = StreamableHttpService::new(
         move || Ok(server.clone()),

@@ -69,6 +69,11 @@ impl From<Error> for Refusal {
                 error.to_string(),
                 "Correct the arguments and call again.",
             ),
+            Error::TurnOver => Self::new(
+                "turn_over",
+                "the turn you work for is over, so nothing was done; what it was to answer is answered by another turn",
+                "Call nothing more, and end.",
+            ),
             Error::NotRunning(_) => Self::new(
                 "chat_unavailable",
                 "this chat's connection is not running",

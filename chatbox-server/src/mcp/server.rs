@@ -33,7 +33,9 @@ impl Server {
     }
 
     async fn tools(&self) -> Result<Vec<Tool>, Refusal> {
-        let mut tools: Vec<Tool> = tools::ALL.into_iter().map(Entry::tool).collect();
+        self.desk.admits().await?;
+        let offered = tools::ALL.into_iter().filter(|it| it.fits(&self.desk));
+        let mut tools: Vec<Tool> = offered.map(Entry::tool).collect();
         tools.extend(platform::tools(&self.desk).await?);
         tools.extend(lent::tools(&self.desk).await?);
         Ok(tools)
@@ -136,8 +138,13 @@ impl ServerHandler for Server {
         call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if let Err(refusal) = self.desk.admits().await {
+            called("any", refusal.code);
+            return Ok(CallToolResult::from(refusal).into());
+        }
         let entry = match tools::named(&call.name) {
-            Some(entry) => Ok(Some(entry)),
+            Some(entry) if entry.fits(&self.desk) => Ok(Some(entry)),
+            Some(_) => Err(tools::not_in_a_turn()),
             None => platform::named(&self.desk, &call.name).await,
         };
         let entry = match entry {
@@ -216,6 +223,10 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        if self.desk.in_turn() {
+            let what = "the tools of a turn do not change: there is nothing to listen for";
+            return Err(ErrorData::invalid_request(what, None));
+        }
         let bell = self.desk.bell();
         let mut before = self.offer().await.map_err(unanswered)?;
         loop {

@@ -11,3 +11,4 @@ mod mutate;
 #[cfg(feature = "connector-tools")]
 #[path = "../radio/mod.rs"]
 mod radio;
+mod turns;

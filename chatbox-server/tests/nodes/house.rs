@@ -21,7 +21,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(3);
 pub(crate) struct House {
     pub(crate) database: String,
     lease: &'static str,
-    key: String,
+    pub(crate) key: String,
 }
 
 /// One server. Dropping it kills it.
@@ -54,6 +54,15 @@ impl House {
         let made = std::fs::DirBuilder::new().mode(0o700).create(&data);
         made.expect("a folder");
         private(&data.join("vault.key"), &self.key);
+        self.start(folder, database, config)
+    }
+
+    /// A node on the data of one that has gone.
+    pub(crate) fn again(&self, folder: tempfile::TempDir, config: &str) -> Node {
+        self.start(folder, &self.database, config)
+    }
+
+    fn start(&self, folder: tempfile::TempDir, database: &str, config: &str) -> Node {
         let lease = self.lease;
         let config =
             format!("database_url = \"{database}\"\n[nodes]\nlease = \"{lease}\"\n{config}");

@@ -4,6 +4,7 @@
 
 mod agents;
 mod house;
+mod keys;
 mod posts;
 #[path = "../program/mod.rs"]
 mod program;

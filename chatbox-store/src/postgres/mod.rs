@@ -10,6 +10,7 @@ mod open;
 mod read;
 mod readers;
 mod records;
+mod sealed;
 mod trace;
 mod wire;
 mod writer;
@@ -21,9 +22,10 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
-    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
-    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
+    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
+    TraceStep, Under,
 };
 use neighbours::Neighbours;
 use readers::Readers;
@@ -61,6 +63,14 @@ impl PostgresStore {
             writer: Writer::start(options, neighbours.teller()),
             neighbours,
         })
+    }
+
+    /// Which keys the sealed values of a database name, before it is opened: nothing is written.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn keys_before(url: &str) -> Result<Vec<KeyUse>, StoreError> {
+        open::keys(&open::options(url)?).await
     }
 
     /// Gives up what a database was about to do when it was dumped: to be asked for once, after loading a dump and
@@ -188,6 +198,27 @@ impl Store for PostgresStore {
         let pool = self.readers.pool();
         let found = records::notes(&pool, account, before, limit);
         self.readers.answer(found).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyUse>, StoreError> {
+        let pool = self.readers.pool();
+        self.readers.answer(sealed::keys(&pool)).await
+    }
+
+    async fn sealed(
+        &self,
+        but: &str,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        let pool = self.readers.pool();
+        let found = sealed::sealed(&pool, but, after, limit);
+        self.readers.answer(found).await
+    }
+
+    async fn runs(&self, turn: &Under) -> Result<bool, StoreError> {
+        let pool = self.readers.pool();
+        self.readers.answer(sealed::runs(&pool, turn)).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

@@ -1,8 +1,8 @@
 //! Opening: what the server must be, and bringing its tables to this version.
 
-use super::failed;
+use super::{failed, sealed};
 use crate::restored::Doubtful;
-use chatbox_core::store::StoreError;
+use chatbox_core::store::{KeyUse, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use std::str::FromStr;
@@ -57,6 +57,17 @@ pub(super) async fn prepare(options: &PgConnectOptions) -> Result<(), StoreError
     };
     connection.close().await.map_err(failed)?;
     prepared
+}
+
+/// Which keys the sealed values name. Writes nothing.
+pub(super) async fn keys(options: &PgConnectOptions) -> Result<Vec<KeyUse>, StoreError> {
+    let mut connection = options.connect().await.map_err(failed)?;
+    let keys = match check(&mut connection).await {
+        Ok(()) => sealed::keys_before(&mut connection).await.map_err(failed),
+        Err(refused) => Err(refused),
+    };
+    connection.close().await.map_err(failed)?;
+    keys
 }
 
 /// Gives up what a database was about to do when it was dumped.

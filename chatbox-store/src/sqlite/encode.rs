@@ -4,7 +4,9 @@
 use chatbox_core::connector::Revision;
 use chatbox_core::event::{ChatKind, EventBody, Media};
 use chatbox_core::id::{ConnectionId, EventId, Fence};
-use chatbox_core::store::{Accept, Admin, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Wake};
+use chatbox_core::store::{
+    Accept, Admin, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Under, Wake,
+};
 use serde::Serialize;
 use std::fmt;
 
@@ -165,6 +167,8 @@ struct EmitRow<'a> {
     class: chatbox_core::connector::DeliveryClass,
     ttl_ms: i64,
     idem: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under: Option<&'a Under>,
     parts: Vec<String>,
 }
 
@@ -183,6 +187,7 @@ impl<'a> EmitRow<'a> {
             class: emit.class,
             ttl_ms: emit.ttl_ms,
             idem: emit.idem.as_deref(),
+            under: emit.under.as_ref(),
             parts: parts?,
         })
     }

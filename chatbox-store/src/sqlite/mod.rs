@@ -17,9 +17,10 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
-    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
-    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
+    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
+    TraceStep, Under,
 };
 use read::Reader;
 use std::path::Path;
@@ -66,6 +67,14 @@ impl SqliteStore {
             writer: Writer::start(opened.writing, opened.lock),
             reader: Reader::new(opened.reading),
         })
+    }
+
+    /// Which keys the sealed values of a file name, before it is opened: the file stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with a code: `already_running`, `not_a_database`, `not_writable`, `schema_too_new`.
+    pub async fn keys_before(path: &Path) -> Result<Vec<KeyUse>, StoreError> {
+        open::keys(path).await
     }
 
     /// Writes everything committed so far into a new file, which its owner alone can read, and checks it. Whoever has
@@ -184,6 +193,23 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Noted>, StoreError> {
         self.reader.notes(account, before, limit).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyUse>, StoreError> {
+        self.reader.keys().await
+    }
+
+    async fn sealed(
+        &self,
+        but: &str,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        self.reader.sealed(but, after, limit).await
+    }
+
+    async fn runs(&self, turn: &Under) -> Result<bool, StoreError> {
+        self.reader.runs(turn).await
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

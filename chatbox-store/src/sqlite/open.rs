@@ -1,7 +1,7 @@
 //! Opening the file: who may have it, what it must be, how safely it writes. Every refusal says what to do.
 
-use super::{SqliteOptions, backup};
-use chatbox_core::store::StoreError;
+use super::{SqliteOptions, backup, read};
+use chatbox_core::store::{KeyUse, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -97,6 +97,35 @@ pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
     let lock = lock(path)?;
     backup::finish(path).map_err(|error| unwritable(path, &error))?;
     Ok(lock)
+}
+
+/// Which keys the sealed values name. Nothing is made but the lock, and the file that is there is as it was: where its log
+/// was put into it, it is read as one that cannot change, or reading alone would leave files beside it.
+pub(super) async fn keys(path: &Path) -> Result<Vec<KeyUse>, StoreError> {
+    if path.is_dir() {
+        return Err(foreign(path));
+    }
+    let _lock = take(path)?;
+    let has_any = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    if !has_any(path) {
+        return Ok(Vec::new());
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let reading = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(!has_any(Path::new(&log)))
+        .disable_statement_logging();
+    let reading = reading.connect().await;
+    let mut reading = reading.map_err(|error| unreadable(path, &error))?;
+    let keys = match ours(&mut reading, path).await {
+        Ok(0) => Ok(Vec::new()),
+        Ok(_) => read::keys(&mut reading).await,
+        Err(refusal) => Err(refusal),
+    };
+    let _ = reading.close().await;
+    keys
 }
 
 /// Looks before it writes: a file that is not ours, or newer than we are, is left as it is.

@@ -313,6 +313,7 @@ pub(crate) fn emit(chat: ChatId, parts: usize) -> Emit {
         class: DeliveryClass::Ambiguous,
         ttl_ms: LONG,
         idem: None,
+        under: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod pushing;
 pub(crate) mod random;
 pub(crate) mod reading;
 pub(crate) mod records;
+pub(crate) mod sealing;
 pub(crate) mod sending;
 pub(crate) mod turns;
 
@@ -70,6 +71,8 @@ macro_rules! every_scenario {
             happening::a_switch_and_a_link_are_told,
             happening::too_many_are_dropped_and_counted,
             happening::a_subscription_is_paused_by_its_own_failures,
+            sealing::every_sealed_value_is_found_and_says_its_key,
+            sealing::a_value_is_resealed_only_as_it_was_read,
             turns::a_turn_hands_over_and_rests,
             turns::a_stale_fence_writes_nothing,
             turns::an_expired_lease_is_taken_with_the_next_fence,
@@ -85,6 +88,7 @@ macro_rules! every_scenario {
             turns::deleted_before_its_turn_is_left_out,
             turns::an_unknown_chat_among_the_replies_stops_all_of_them,
             turns::a_new_scope_loses_no_message,
+            turns::what_a_turn_says_on_the_way_needs_its_fence,
             sending::parts_wait_in_order_and_are_settled,
             sending::the_same_key_says_it_once,
             sending::an_unknown_chat_is_stale,

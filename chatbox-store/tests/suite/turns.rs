@@ -7,8 +7,8 @@ use super::house::{
 use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, Seq};
 use chatbox_core::store::{
-    Accept, Author, Claim, DEAD_LETTER, Done, Door, LaneKind, LaneScope, Outcome, Renew, Step,
-    Store, TurnEnd,
+    Accept, Author, Claim, Claimed, DEAD_LETTER, Done, Door, Emit, LaneKind, LaneScope, Outcome,
+    Renew, Step, Store, TurnEnd, Under,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -327,4 +327,61 @@ pub(crate) async fn a_new_scope_loses_no_message(store: Arc<dyn Store>) {
         ..accept("c", message("e2", "d1", "again"))
     };
     assert!(accepted(house.one(step(offered)).await).claimed.is_some());
+}
+
+/// What a turn says before it ends.
+pub(crate) fn said_under(held: &Claimed, chat: ChatId) -> Step {
+    Step::Emit(Box::new(Emit {
+        under: Some(under(held)),
+        ..emit(chat, 1)
+    }))
+}
+
+fn under(held: &Claimed) -> Under {
+    Under {
+        lane: held.lane.clone(),
+        fence: held.fence,
+    }
+}
+
+pub(crate) async fn what_a_turn_says_on_the_way_needs_its_fence(store: Arc<dyn Store>) {
+    let house = House::new(store).await;
+    let heard = house.hear(message("e1", "d1", "hello")).await;
+    let runs = async |held: &Claimed| house.store.runs(&under(held)).await.expect("a read");
+    let lost = super::house::only(house.claim_for(LaneKind::Turn, -1).await);
+    assert!(!runs(&lost).await, "its lease is over");
+    assert!(is_fenced(&house.one(said_under(&lost, heard.chat)).await));
+    let held = house.claim_turn().await;
+    assert!(runs(&held).await && !runs(&lost).await);
+    assert!(is_fenced(&house.one(said_under(&lost, heard.chat)).await));
+    let said = appended(house.one(said_under(&held, heard.chat)).await).remove(0);
+    assert_eq!(said.seq, Seq(2), "nothing was said before");
+    assert_eq!(
+        house.pending_seqs(&held.lane).await,
+        [1, 2],
+        "the next attempt is told"
+    );
+
+    let mut other = held.clone();
+    other.lane.kind = LaneKind::Push;
+    assert!(!runs(&other).await);
+    assert!(is_fenced(&house.one(said_under(&other, heard.chat)).await));
+    house
+        .admin(put_mailbox("n", Door::Run, LaneScope::Chat))
+        .await;
+    let foreign = Emit {
+        mailbox: "n".into(),
+        under: Some(under(&held)),
+        ..emit(heard.chat, 1)
+    };
+    assert!(is_fenced(&house.one(Step::Emit(Box::new(foreign))).await));
+    let elsewhere = house.one(said_under(&held, ChatId(99))).await;
+    assert!(is_stale(&elsewhere), "{elsewhere:?}");
+
+    house.end(&held, DONE, vec![emit(heard.chat, 1)]).await;
+    assert!(!runs(&held).await);
+    assert!(is_fenced(&house.one(said_under(&held, heard.chat)).await));
+    assert_eq!(house.store.row(Seq(4)).await.expect("a read"), None);
+    let story = house.store.trace(said.seq).await.expect("a read");
+    assert!(!story.is_empty());
 }

@@ -81,6 +81,11 @@ impl World {
                 rev,
                 value,
             } => self.put_state(connection, key, rev, value),
+            Admin::Reseal {
+                place,
+                was,
+                becomes,
+            } => self.reseal(&place, &was, &becomes),
             Admin::EndLeases => self.end_leases(),
         }
     }

@@ -4,22 +4,32 @@ use super::world::{NewRow, World};
 use crate::id::{ChatId, DeliveryId, Millis, Seq};
 use crate::store::{
     Appended, CONNECTION_REMOVED, Delivery, DeliveryState, Done, Emit, LaneKey, Outcome, Parcel,
-    PlannedPart, Sent,
+    PlannedPart, Sent, Under,
 };
 
 impl World {
     pub(super) fn emit(&mut self, emit: Emit, now: Millis) -> Outcome {
+        let turn = match &emit.under {
+            Some(under) if !self.may_say(under, &emit, now) => return Outcome::Fenced,
+            Some(under) => self.turn_under(&under.lane, under.fence),
+            None => None,
+        };
         if let Some(seq) = self.said_before(&emit) {
             return Outcome::Duplicate { seq: Some(seq) };
         }
         if !self.can_say(&emit) {
             return Outcome::Stale;
         }
-        let row = self.say(emit, None, now);
+        let row = self.say(emit, turn, now);
         Outcome::Done(Done::Appended {
             rows: vec![row],
             more: false,
         })
+    }
+
+    /// Whether the turn that says it runs, and is one of the mailbox's.
+    fn may_say(&self, under: &Under, emit: &Emit, now: Millis) -> bool {
+        under.lane.owner == emit.mailbox.as_str() && self.runs(under, now)
     }
 
     fn said_before(&self, emit: &Emit) -> Option<Seq> {

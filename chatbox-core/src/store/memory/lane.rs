@@ -2,7 +2,9 @@
 
 use super::world::{TurnEntry, World};
 use crate::id::{Fence, Millis, WorkerId};
-use crate::store::{Claim, Claimed, Done, LaneKey, LaneKind, Offer, Outcome, Renew, TurnRow};
+use crate::store::{
+    Claim, Claimed, Done, LaneKey, LaneKind, Offer, Outcome, Renew, TurnRow, Under,
+};
 
 /// One lane. It holds no queue: `wanted` and `done` only say whether looking is worth it.
 #[derive(Clone, Debug)]
@@ -92,6 +94,12 @@ impl World {
         self.lanes
             .get(key)
             .is_some_and(|lane| lane.is_held_under(fence))
+    }
+
+    /// Whether a turn still runs. From the moment its lane can be taken it does not.
+    pub(super) fn runs(&self, turn: &Under, now: Millis) -> bool {
+        let held = |lane: &Lane| lane.is_held_under(turn.fence) && lane.until >= now;
+        turn.lane.kind == LaneKind::Turn && self.lanes.get(&turn.lane).is_some_and(held)
     }
 
     pub(super) fn claim(&mut self, claim: &Claim, now: Millis) -> Outcome {

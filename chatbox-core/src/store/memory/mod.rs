@@ -12,14 +12,16 @@ mod happen;
 mod lane;
 mod read;
 mod records;
+mod sealed;
 mod settle;
 mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, LaneKey, LaneKind, LogRow, Mailbox,
-    Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind, Remembered,
-    Span, StateBox, Step, Store, StoreError, Subscription, Token, TraceStep,
+    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
+    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
+    TraceStep, Under,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -187,6 +189,28 @@ impl Store for MemoryStore {
             |it: &&Noted| it.note.account == *account && before.is_none_or(|before| it.id < before);
         let newest = world.notes.iter().rev().filter(theirs);
         Ok(newest.take(limit as usize).cloned().collect())
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyUse>, StoreError> {
+        Ok(self.world().keys())
+    }
+
+    async fn sealed(
+        &self,
+        but: &str,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<Sealed>, StoreError> {
+        let mut found = self.world().sealed();
+        found.retain(|it| after.is_none_or(|after| it.place > *after));
+        found.retain(|it| it.value().is_some_and(|value| value.key != but));
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    async fn runs(&self, turn: &Under) -> Result<bool, StoreError> {
+        let now = self.clock();
+        Ok(self.world().runs(turn, now))
     }
 
     async fn pending(&self, lane: &LaneKey) -> Result<Option<Pending>, StoreError> {

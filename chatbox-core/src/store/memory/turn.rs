@@ -54,7 +54,7 @@ impl World {
         Some(place)
     }
 
-    fn turn_under(&self, lane: &LaneKey, fence: Fence) -> Option<usize> {
+    pub(super) fn turn_under(&self, lane: &LaneKey, fence: Fence) -> Option<usize> {
         self.turns
             .iter()
             .position(|entry| entry.lane == *lane && entry.turn.fence == fence)

@@ -84,6 +84,12 @@ impl Entry {
         MADE[self.name].clone()
     }
 
+    /// Whether it is anything for whoever asks: a turn has its one chat, and what comes next is the next turn's.
+    pub(super) fn fits(self, desk: &Desk) -> bool {
+        let waits = self.name == wait::WaitForEvents::NAME;
+        !desk.in_turn() || !(self.turns() || waits)
+    }
+
     /// Whether it turns to another chat.
     pub(super) fn turns(self) -> bool {
         self.name == turn::SwitchChat::NAME
@@ -100,6 +106,13 @@ pub(super) async fn run(
         desk.settle().await?;
     }
     (entry.call)(desk, arguments).await
+}
+
+/// For a tool that a turn does not have.
+pub(super) fn not_in_a_turn() -> Refusal {
+    let says = "a turn has the one chat it answers, and waits for nothing";
+    let next = "Call read_messages or send_message, or end the turn.";
+    Refusal::new("not_in_a_turn", says, next)
 }
 
 const fn entry<V: Verb>() -> Entry {

@@ -206,6 +206,7 @@ BEGIN
         VALUES (s ->> 'account', now, s ->> 'by', s ->> 'action', s ->> 'target');
     WHEN 'settle_focus' THEN
       UPDATE readers SET recap_from = NULL, recap_to = NULL WHERE id = s ->> 'mailbox' AND recap_to IS NOT NULL;
+    WHEN 'reseal' THEN RETURN chatbox_reseal_v1(s);
     WHEN 'end_leases' THEN UPDATE lanes SET until = 0 WHERE state = 'busy';
   END CASE;
   GET DIAGNOSTICS v_count = ROW_COUNT;

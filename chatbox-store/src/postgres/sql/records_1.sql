@@ -110,6 +110,22 @@ BEGIN
   RETURN CASE WHEN FOUND THEN chatbox_changed_v1(1) ELSE '{"outcome": "duplicate", "seq": null}' END;
 END $$;
 
+-- A sealed value in another key's place, where it is still the one that was read.
+CREATE FUNCTION chatbox_reseal_v1(s jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  CASE s ->> 'of'
+    WHEN 'connection' THEN
+      UPDATE connections SET secret = s ->> 'becomes' WHERE id = s ->> 'id' AND secret = s ->> 'was';
+    WHEN 'credential' THEN
+      UPDATE records SET body = s ->> 'becomes' WHERE kind = 'credential' AND id = s ->> 'id' AND body = s ->> 'was';
+    WHEN 'state' THEN
+      UPDATE state SET box = s ->> 'becomes' WHERE conn = s ->> 'id' AND key = s ->> 'key' AND box = s ->> 'was';
+    WHEN 'reply' THEN
+      UPDATE remembered SET reply = s ->> 'becomes' WHERE key = s ->> 'id' AND reply = s ->> 'was';
+  END CASE;
+  RETURN CASE WHEN FOUND THEN chatbox_changed_v1(1) ELSE '{"outcome": "stale"}' END;
+END $$;
+
 CREATE FUNCTION chatbox_subscribe_v1(s jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT FROM readers WHERE id = s ->> 'id' AND (kind <> 'subscription' OR account <> s ->> 'account')) THEN

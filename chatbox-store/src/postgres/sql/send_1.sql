@@ -99,8 +99,20 @@ END $$;
 
 CREATE FUNCTION chatbox_emit_v1(e jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-  v_seq bigint := chatbox_said_before_v1(e);
+  v_under jsonb := e -> 'under';
+  v_lane lanes;
+  v_seq bigint;
 BEGIN
+  IF v_under IS NOT NULL THEN
+    -- Locked, so that nobody takes the lane before this is committed.
+    v_lane := chatbox_lock_v1(v_under ->> 'kind', v_under ->> 'owner', v_under ->> 'key');
+    IF v_lane.state IS DISTINCT FROM 'busy' OR v_lane.kind <> 'turn' OR v_lane.owner <> e ->> 'mailbox'
+      OR v_lane.fence <> (v_under -> 'fence')::bigint OR v_lane.until < now
+    THEN
+      RETURN '{"outcome": "fenced"}';
+    END IF;
+  END IF;
+  v_seq := chatbox_said_before_v1(e);
   IF v_seq IS NOT NULL THEN
     RETURN jsonb_build_object('outcome', 'duplicate', 'seq', v_seq);
   END IF;
@@ -108,7 +120,7 @@ BEGIN
     RETURN '{"outcome": "stale"}';
   END IF;
   RETURN jsonb_build_object('outcome', 'done', 'done', 'appended', 'more', false,
-    'rows', jsonb_build_array(chatbox_say_v1(e, NULL, now)));
+    'rows', jsonb_build_array(chatbox_say_v1(e, v_lane.turn, now)));
 END $$;
 
 -- What a hand-out that was decided means for whom it is handed to: how far a mailbox was handed over to, and whether it

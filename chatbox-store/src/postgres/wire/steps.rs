@@ -8,7 +8,7 @@ use chatbox_core::id::{ChatId, Fence, Seq};
 use chatbox_core::store::{
     Accept, Ack, Admin, Claim, Commit, Emit, LaneKey, LaneKind, MEDIA_WAIT_MS, MediaStep,
     NOT_IN_TIME, NewConnection, NewRecord, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch,
-    TurnEnd, Wake,
+    TurnEnd, Under, Wake,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -296,6 +296,8 @@ struct Saying<'a> {
     class: chatbox_core::connector::DeliveryClass,
     ttl: i64,
     idem: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under: Option<Value>,
 }
 
 fn saying(emit: &Emit) -> Saying<'_> {
@@ -316,7 +318,12 @@ fn saying(emit: &Emit) -> Saying<'_> {
         class: emit.class,
         ttl: emit.ttl_ms,
         idem: emit.idem.as_deref().map(Text),
+        under: emit.under.as_ref().map(under),
     }
+}
+
+fn under(turn: &Under) -> Value {
+    with_lane(&turn.lane, json!({ "fence": turn.fence }))
 }
 
 fn settle(step: &Settle) -> Value {
@@ -468,6 +475,18 @@ fn admin(step: &Admin) -> Value {
             "key": Text(key),
             "rev": rev,
             "value": Document(value),
+        }),
+        Admin::Reseal {
+            place,
+            was,
+            becomes,
+        } => json!({
+            "admin": "reseal",
+            "of": place.of,
+            "id": Text(&place.id),
+            "key": Text(&place.key),
+            "was": Text(was),
+            "becomes": Text(becomes),
         }),
         Admin::EndLeases => json!({ "admin": "end_leases" }),
         Admin::ArchiveMailbox { mailbox } => {

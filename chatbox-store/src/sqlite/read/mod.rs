@@ -2,6 +2,7 @@
 
 mod records;
 mod rows;
+mod sealed;
 mod story;
 
 use super::search;
@@ -13,6 +14,7 @@ use chatbox_core::store::{
     TraceStep, holds_every_word,
 };
 use rows::FromRow;
+pub(super) use sealed::keys;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 

@@ -23,11 +23,11 @@ pub(super) trait FromRow: Sized {
     fn from_row(row: &SqliteRow) -> Result<Self, StoreError>;
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<String, StoreError> {
+pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, StoreError> {
     row.try_get(column).map_err(failed)
 }
 
-fn number(row: &SqliteRow, column: &str) -> Result<i64, StoreError> {
+pub(super) fn number(row: &SqliteRow, column: &str) -> Result<i64, StoreError> {
     row.try_get(column).map_err(failed)
 }
 

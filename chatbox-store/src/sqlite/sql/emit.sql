@@ -2,14 +2,25 @@
 
 -- Whether it was said before, and how it would be said. `emits.dup` and `emits.connection` are what was found.
 CREATE TEMP TRIGGER emit AFTER INSERT ON steps WHEN NEW.kind = 'emit' BEGIN
-  INSERT INTO emits (i, n, now, emit, chat) VALUES (NEW.i, 0, NEW.now, NEW.step, NEW.step ->> 'chat');
+  INSERT INTO emits (i, n, now, emit, chat, turn)
+  VALUES (NEW.i, 0, NEW.now, NEW.step, NEW.step ->> 'chat', (
+    SELECT id FROM turns
+    WHERE owner = NEW.step ->> '$.under.lane.owner' AND key = NEW.step ->> '$.under.lane.key'
+      AND fence = NEW.step ->> '$.under.fence'));
   UPDATE steps SET outcome = (
     SELECT CASE
+      -- Said by a turn that runs no more, or by one of another mailbox.
+      WHEN NEW.step ->> '$.under.fence' IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM lanes WHERE kind = 'turn' AND kind = NEW.step ->> '$.under.lane.kind'
+          AND owner = NEW.step ->> '$.under.lane.owner' AND owner = NEW.step ->> 'mailbox'
+          AND key = NEW.step ->> '$.under.lane.key' AND state = 'busy' AND fence = NEW.step ->> '$.under.fence'
+          AND until >= NEW.now) THEN '{"outcome":"fenced"}'
       WHEN dup IS NOT NULL THEN json_object('outcome', 'duplicate', 'seq', dup)
       WHEN sayable IS NOT TRUE THEN '{"outcome":"stale"}' END
     FROM emits WHERE i = NEW.i)
   WHERE i = NEW.i;
-  UPDATE emits SET say = 1 WHERE i = NEW.i AND dup IS NULL AND sayable IS TRUE;
+  UPDATE emits SET say = 1
+  WHERE i = NEW.i AND dup IS NULL AND sayable IS TRUE AND (SELECT outcome FROM steps WHERE i = NEW.i) IS NULL;
   UPDATE steps SET outcome = (
     SELECT json_object('outcome', 'done', 'done', 'appended', 'more', json('false'),
       'rows', json_array(json_object('seq', seq, 'prev', coalesce(prev, 0), 'chat', chat, 'at', now)))

@@ -44,6 +44,32 @@ CREATE TEMP TRIGGER once AFTER INSERT ON steps WHEN NEW.kind = 'once' BEGIN
   FROM steps WHERE i = NEW.i AND ending = '1';
 END;
 
+-- A sealed value in another key's place, where it is still the one that was read.
+CREATE TEMP TRIGGER reseal AFTER INSERT ON steps WHEN NEW.kind = 'reseal' BEGIN
+  UPDATE steps SET ending = iif(CASE NEW.step ->> '$.place.of'
+    WHEN 'connection' THEN EXISTS (
+      SELECT 1 FROM connections WHERE id = NEW.step ->> '$.place.id' AND secret = NEW.step ->> 'was')
+    WHEN 'credential' THEN EXISTS (
+      SELECT 1 FROM records WHERE kind = 'credential' AND id = NEW.step ->> '$.place.id' AND body = NEW.step ->> 'was')
+    WHEN 'state' THEN EXISTS (
+      SELECT 1 FROM state WHERE connection = NEW.step ->> '$.place.id' AND key = NEW.step ->> '$.place.key'
+        AND box = NEW.step ->> 'was')
+    WHEN 'reply' THEN EXISTS (
+      SELECT 1 FROM remembered WHERE key = NEW.step ->> '$.place.id' AND reply = NEW.step ->> 'was')
+    END, '1', 'stale')
+  WHERE i = NEW.i;
+  UPDATE connections SET secret = NEW.step ->> 'becomes'
+  WHERE NEW.step ->> '$.place.of' = 'connection' AND id = NEW.step ->> '$.place.id' AND secret = NEW.step ->> 'was';
+  UPDATE records SET body = NEW.step ->> 'becomes'
+  WHERE NEW.step ->> '$.place.of' = 'credential' AND kind = 'credential' AND id = NEW.step ->> '$.place.id'
+    AND body = NEW.step ->> 'was';
+  UPDATE state SET box = NEW.step ->> 'becomes'
+  WHERE NEW.step ->> '$.place.of' = 'state' AND connection = NEW.step ->> '$.place.id'
+    AND key = NEW.step ->> '$.place.key' AND box = NEW.step ->> 'was';
+  UPDATE remembered SET reply = NEW.step ->> 'becomes'
+  WHERE NEW.step ->> '$.place.of' = 'reply' AND key = NEW.step ->> '$.place.id' AND reply = NEW.step ->> 'was';
+END;
+
 CREATE TEMP TRIGGER note AFTER INSERT ON steps WHEN NEW.kind = 'note' BEGIN
   INSERT INTO accounts (name) VALUES (NEW.step ->> 'account') ON CONFLICT DO NOTHING;
   INSERT INTO notes (account, at, by, action, target)

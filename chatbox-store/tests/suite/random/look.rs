@@ -141,6 +141,12 @@ async fn of_accounts(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         let queued = store.queued(&lane, 50).await.expect("a read");
         seen.push((format!("queued {lane:?}"), timeless(&queued)));
     }
+    let keys = store.keys().await.expect("a read");
+    seen.push(("keys".to_owned(), timeless(&keys)));
+    for but in ["v", "w"] {
+        let sealed = store.sealed(but, None, 50).await.expect("a read");
+        seen.push((format!("sealed but {but}"), timeless(&sealed)));
+    }
     for key in ["o0", "o1"] {
         let remembered = store.remembered(key).await.expect("a read");
         seen.push((format!("remembered {key}"), timeless(&remembered)));

@@ -13,7 +13,7 @@ use chatbox_core::id::{
 use chatbox_core::store::{
     Accept, Ack, Admin, Author, Claim, Claimed, Door, Emit, Hand, LaneKind, LaneScope, MediaStep,
     NewMailbox, NewRecord, Offer, Once, RecordKind, Renew, SecretBox, ServiceKind, Settled, Skip,
-    Standing, Step, Switch, Token, TurnEnd, Wake,
+    Standing, Step, Switch, Token, TurnEnd, Under, Wake,
 };
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -305,8 +305,14 @@ impl Play {
             target,
             class: self.pick(&[DeliveryClass::Idempotent, DeliveryClass::Ambiguous]),
             idem,
+            under: self.coin(20).then(|| self.under()).flatten(),
             ..house::emit(chat, self.dice.random_range(0..3))
         }
+    }
+
+    fn under(&mut self) -> Option<Under> {
+        let Claimed { lane, fence, .. } = self.lane(LaneKind::Turn)?;
+        Some(Under { lane, fence })
     }
 
     async fn settle_some(&mut self) -> Vec<Step> {
@@ -402,7 +408,7 @@ impl Play {
     fn admin(&mut self) -> Admin {
         let connection = ConnectionId::new(self.pick(&CONNECTIONS));
         let delivery = DeliveryId(self.dice.random_range(1..40));
-        match self.dice.random_range(0..34) {
+        match self.dice.random_range(0..36) {
             0 => put_mailbox(self.pick(&MAILBOXES), Door::Run, self.scope()),
             1..3 => {
                 let door = self.pick(&[Door::Run, Door::Push, Door::Pull]);
@@ -483,6 +489,7 @@ impl Play {
             33 if self.coin(10) => Admin::ArchiveMailbox {
                 mailbox: self.pick(&MAILBOXES).into(),
             },
+            34..36 => self.reseal(),
             _ => Admin::EndLeases,
         }
     }
@@ -531,6 +538,36 @@ impl Play {
             reply: self.text(),
             ttl_ms: LONG,
         })
+    }
+
+    /// Of values that were there, or that never were.
+    fn reseal(&mut self) -> Admin {
+        let value = |text: String| {
+            let key = "v".to_owned();
+            serde_json::to_string(&SecretBox { key, sealed: text }).expect("JSON")
+        };
+        let (was, becomes) = (value(self.text()), value(self.text()));
+        let connection = self.pick(&CONNECTIONS);
+        let place = match self.dice.random_range(0..4) {
+            0 => format!("state/{connection}/k"),
+            1 => format!("connection/{connection}"),
+            2 => format!("credential/{}", self.pick(&["x0", "x1", "x2"])),
+            _ => format!("reply/{}", self.pick(&["o0", "o1"])),
+        };
+        let place = place.parse().expect("a place");
+        match self.coin(50) {
+            true => Admin::Reseal {
+                place,
+                was,
+                becomes,
+            },
+            // What is not sealed is compared to the letter as well.
+            false => Admin::Reseal {
+                place,
+                was: self.text(),
+                becomes,
+            },
+        }
     }
 
     fn ident(&mut self) -> &'static str {
