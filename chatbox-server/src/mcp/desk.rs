@@ -1,5 +1,9 @@
 //! One mailbox as its agent works with it: the engine's words become the tools'.
 
+mod files;
+
+pub(super) use files::{Brought, Enclosed};
+
 use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
 use super::view::{self, RowView};
@@ -9,7 +13,7 @@ use chatbox_core::Link;
 use chatbox_core::id::ConnectionId;
 use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
-use chatbox_core::{Say, Switched};
+use chatbox_core::{Error, Say, Switched};
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
@@ -178,7 +182,7 @@ impl Desk {
     }
 
     /// A message of this mailbox and its chat.
-    pub(super) async fn message(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
+    pub(super) async fn message(&self, seq: Seq) -> Result<(LogRow, Chat), Refusal> {
         let missing = || {
             Refusal::new(
                 "message_not_found",
@@ -186,11 +190,7 @@ impl Desk {
                 "Call read_messages and copy a message_id from it.",
             )
         };
-        let row = self
-            .store()
-            .row(name.message()?)
-            .await?
-            .ok_or_else(missing)?;
+        let row = self.store().row(seq).await?.ok_or_else(missing)?;
         let chat = self.store().chat(row.chat).await?;
         let own = chat.filter(|chat| chat.mailbox == self.mailbox);
         Ok((row, own.ok_or_else(missing)?))
@@ -199,7 +199,7 @@ impl Desk {
     /// A message of the chat this mailbox looks at.
     pub(super) async fn message_here(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
         let here = self.here().await?;
-        let (row, chat) = self.message(name).await?;
+        let (row, chat) = self.message(name.message()?).await?;
         if chat.id == here.id {
             return Ok((row, chat));
         }
@@ -217,6 +217,10 @@ impl Desk {
 
     /// Does something in a chat, in the mailbox's name; the row it became.
     pub(super) async fn say(&self, chat: &Chat, say: Say) -> Result<Seq, Refusal> {
+        Ok(self.emit(chat, say).await?)
+    }
+
+    async fn emit(&self, chat: &Chat, say: Say) -> Result<Seq, Error> {
         let author = Author::Mailbox {
             id: self.mailbox.clone(),
         };

@@ -18,7 +18,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use std::sync::Arc;
 
 /// The largest message, in bytes.
-pub(super) const BODY: usize = 1024 * 1024;
+pub(super) const BODY: usize = 4 * 1024 * 1024;
 /// What an agent's token allows.
 pub(crate) const SCOPE: &str = "mcp";
 

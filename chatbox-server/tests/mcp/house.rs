@@ -294,6 +294,7 @@ impl ChannelAdapter for Stage {
         }
         let any = Some(Limits::default());
         (can.reply, can.edit, can.delete, can.react) = (any, any, any, any);
+        can.media = any;
         can
     }
 

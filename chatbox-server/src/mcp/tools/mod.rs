@@ -1,6 +1,7 @@
 //! The tools: what each is called, takes and gives.
 
 mod act;
+mod files;
 mod look;
 pub(super) mod platform;
 mod say;
