@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chatbox_fakes::telegram::{self, Bot, FileKind, Share};
 use futures_util::{SinkExt, StreamExt};
+use program::agent::Agent;
 use program::{Program, Running};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -20,65 +21,6 @@ const SOON: Duration = Duration::from_secs(30);
 /// Begins as a picture does.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n and some more";
 const NOTES: &[u8] = b"plain words, as they were written";
-
-/// The agent, who asks over plain HTTP.
-struct Agent<'a> {
-    running: &'a Running,
-    token: String,
-}
-
-impl Agent<'_> {
-    fn result(&self, tool: &str, arguments: &Value) -> Value {
-        let headers = [
-            ("Accept", "application/json, text/event-stream"),
-            ("MCP-Protocol-Version", "2025-11-25"),
-        ];
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments}});
-        let path = "/mcp/main";
-        let answer = self
-            .running
-            .send("POST", path, &self.token, &headers, &body);
-        let answer = match answer.body().lines().rfind(|it| it.starts_with("data: {")) {
-            Some(line) => serde_json::from_str(&line[6..]).expect("JSON"),
-            None => answer.json(),
-        };
-        answer["result"].clone()
-    }
-
-    fn call(&self, tool: &str, arguments: &Value) -> Value {
-        let result = self.result(tool, arguments);
-        assert_eq!(result["isError"], false, "{tool}: {result}");
-        result["structuredContent"].clone()
-    }
-
-    fn refused(&self, arguments: &Value) -> String {
-        let result = self.result("send_message", arguments);
-        assert_eq!(result["isError"], true, "{result}");
-        result["content"][0]["text"]
-            .as_str()
-            .expect("a text")
-            .to_owned()
-    }
-
-    fn turn_to(&self, chat: &str) {
-        self.call("switch_chat", &json!({"chat_id": chat}));
-    }
-
-    /// The files of the newest message of a chat, once they are here.
-    async fn files(&self, chat: &str) -> Vec<Value> {
-        for _ in 0..500 {
-            let read = self.call("read_messages", &json!({"chat_id": chat, "limit": 1}));
-            let files = read["messages"][0]["files"].as_array().cloned();
-            let files = files.unwrap_or_default();
-            if !files.is_empty() && files.iter().all(|it| it["ready"] == true) {
-                return files;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("no file came");
-    }
-}
 
 /// Ada's window of the web chat.
 struct Window {
@@ -173,10 +115,7 @@ async fn a_file_arrives_with_its_bytes_wherever_it_is_sent() {
         serde_json::from_slice(&program::run(&mut command).stdout).expect("JSON")
     };
     let key = command(&["mailboxes", "mcp-token", "main"], None);
-    let agent = Agent {
-        running: &running,
-        token: key["mcp_token"].as_str().expect("a token").to_owned(),
-    };
+    let agent = Agent::new(&running, key["mcp_token"].as_str().expect("a token"));
     let added = command(
         &["channels", "add", "telegram", "--token-file", "-"],
         Some(TOKEN),

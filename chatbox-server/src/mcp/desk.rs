@@ -1,8 +1,10 @@
 //! One mailbox as its agent works with it: the engine's words become the tools'.
 
 mod files;
+mod questions;
 
 pub(super) use files::{Brought, Enclosed};
+pub(super) use questions::now;
 
 use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
@@ -88,6 +90,19 @@ impl Desk {
                 "Call list_chats, then switch_chat with a chat_id.",
             )
         })
+    }
+
+    /// The same, where the agent may have said which chat it believes that to be.
+    pub(super) async fn here_believed(&self, believed: Option<&Name>) -> Result<Chat, Refusal> {
+        let chat = self.here().await?;
+        match believed {
+            Some(name) if name.address()?.to_string() != view::chat_id(&chat) => {
+                let says = format!("you look at {:?}; nothing was sent", view::chat_id(&chat));
+                let next = "Call switch_chat with the chat you mean, then send again.";
+                Err(Refusal::new("chat_not_focal", says, next))
+            }
+            _ => Ok(chat),
+        }
     }
 
     /// The connection of the chat this mailbox looks at, while it runs.

@@ -13,6 +13,7 @@ mod lender;
 mod lent;
 mod names;
 mod prose;
+mod question;
 mod recap;
 mod refusal;
 mod server;

@@ -1,6 +1,7 @@
 //! The tools: what each is called, takes and gives.
 
 mod act;
+mod ask;
 mod files;
 mod look;
 pub(super) mod platform;
@@ -60,13 +61,14 @@ pub(super) struct Entry {
 }
 
 /// The tools every mailbox has.
-pub(super) const ALL: [Entry; 9] = [
+pub(super) const ALL: [Entry; 10] = [
     entry::<look::ListChats>(),
     entry::<turn::SwitchChat>(),
     entry::<look::ReadMessages>(),
     entry::<look::SearchMessages>(),
     entry::<wait::WaitForEvents>(),
     entry::<say::SendMessage>(),
+    entry::<ask::AskHuman>(),
     entry::<act::React>(),
     entry::<act::EditMessage>(),
     entry::<act::DeleteMessage>(),

@@ -71,14 +71,7 @@ impl Verb for SendMessage {
         if files.is_empty() || !takes.text.is_empty() {
             sayable(&takes.text)?;
         }
-        let chat = desk.here().await?;
-        if let Some(believed) = &takes.chat_id
-            && believed.address()?.to_string() != view::chat_id(&chat)
-        {
-            let says = format!("you look at {:?}; nothing was sent", view::chat_id(&chat));
-            let next = "Call switch_chat with the chat you mean, then send again.";
-            return Err(Refusal::new("chat_not_focal", says, next));
-        }
+        let chat = desk.here_believed(takes.chat_id.as_ref()).await?;
         let reply_to = match &takes.reply_to {
             None => None,
             Some(name) => {
