@@ -78,6 +78,23 @@ impl Chatbox {
         router::say(&self.house, &chat, author, say, under).await
     }
 
+    /// The same under a key, within the week for which keys are remembered: what was said under it before is not said
+    /// again. Answers with the row it became.
+    ///
+    /// # Errors
+    /// What the platform does not offer, a chat or message that does not exist, or the store.
+    pub async fn say_once(
+        &self,
+        chat: ChatId,
+        author: Author,
+        say: Say,
+        key: String,
+    ) -> Result<Seq, Error> {
+        let chat = self.house.store.chat(chat).await?;
+        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
+        router::say_once(&self.house, &chat, author, say, key).await
+    }
+
     /// Says one text in the newest one-to-one chat of every connection of a mailbox, or of the platforms named. One
     /// that fails does not stop the others.
     pub async fn broadcast(

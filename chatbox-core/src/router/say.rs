@@ -53,10 +53,7 @@ pub(crate) async fn say(
     under: Option<Under>,
 ) -> Result<Appended, Error> {
     let link = house.running(&chat.connection)?;
-    let mut said = match say {
-        Say::Message(content) => compose(house, &link, chat.id, author, content)?,
-        other => about(house, &link, chat.id, author, other).await?,
-    };
+    let mut said = emit_of(house, &link, chat, author, say).await?;
     said.under = under;
     match single(house, Step::Emit(Box::new(said.clone()))).await? {
         Outcome::Done(Done::Appended { rows, .. }) if !rows.is_empty() => {
@@ -65,6 +62,43 @@ pub(crate) async fn say(
         }
         Outcome::Fenced => Err(Error::TurnOver),
         _ => Err(Error::NotFound(format!("chat {}", chat.id))),
+    }
+}
+
+/// The same under a key: what was said under it before is not said again. Answers with the row it became.
+///
+/// # Errors
+/// What the platform does not offer, a chat or message that does not exist, or the store.
+pub(crate) async fn say_once(
+    house: &House,
+    chat: &Chat,
+    author: Author,
+    say: Say,
+    key: String,
+) -> Result<Seq, Error> {
+    let link = house.running(&chat.connection)?;
+    let mut said = emit_of(house, &link, chat, author, say).await?;
+    said.idem = Some(key);
+    match single(house, Step::Emit(Box::new(said.clone()))).await? {
+        Outcome::Done(Done::Appended { rows, .. }) if !rows.is_empty() => {
+            announce_emitted(&link, chat, vec![said], &rows);
+            Ok(rows[0].seq)
+        }
+        Outcome::Duplicate { seq: Some(seq) } => Ok(seq),
+        _ => Err(Error::NotFound(format!("chat {}", chat.id))),
+    }
+}
+
+async fn emit_of(
+    house: &House,
+    link: &Arc<Link>,
+    chat: &Chat,
+    author: Author,
+    say: Say,
+) -> Result<Emit, Error> {
+    match say {
+        Say::Message(content) => Ok(compose(house, link, chat.id, author, content)?),
+        other => about(house, link, chat.id, author, other).await,
     }
 }
 

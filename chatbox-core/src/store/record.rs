@@ -14,6 +14,8 @@ pub enum RecordKind {
     Credential,
     /// Where service events go. Its id is the subscription's.
     Subscription,
+    /// What an agent asked people, and what came of it.
+    Question,
 }
 
 impl RecordKind {
@@ -23,6 +25,7 @@ impl RecordKind {
             Self::Mailbox => "mailbox",
             Self::Credential => "credential",
             Self::Subscription => "subscription",
+            Self::Question => "question",
         }
     }
 }

@@ -64,7 +64,7 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
     let asked = api.clone().with_state(app.clone());
     let asked = asked.layer(from_fn(words::layer));
     let agents = crate::mcp::routes(app.clone(), asked, names.public());
-    Router::new()
+    let router = Router::new()
         .route(
             "/openapi.json",
             get(async move || openapi::answer(&document)),
@@ -84,7 +84,14 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
         .layer(DefaultBodyLimit::max(BODY))
         .merge(viewer::routes())
         .merge(pages)
-        .merge(agents)
+        .merge(agents);
+    guarded(router, names)
+}
+
+/// Doors behind the guard of the whole server: foreign hosts and pages are refused for every path and method, and every
+/// error has words.
+pub fn guarded(doors: Router, names: Names) -> Router {
+    doors
         .fallback(words::not_found)
         .method_not_allowed_fallback(words::not_allowed)
         .layer(from_fn(words::layer))

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 /// The longest id of a request, in bytes.
 const ID: usize = 1024;
-/// The tool whose answer may take long.
-const WAITS: &str = "wait_for_events";
+/// The tools whose answers may take long.
+const WAIT: [&str; 2] = ["wait_for_events", "ask_human"];
 
 /// What a message asks of the connection it came on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +50,7 @@ fn wants(method: &str, params: Option<&Value>) -> Wants {
     let tool = || params.and_then(|params| params.get("name")?.as_str());
     match method {
         "subscriptions/listen" => Wants::Stream,
-        "tools/call" if tool() == Some(WAITS) => Wants::Stream,
+        "tools/call" if tool().is_some_and(|it| WAIT.contains(&it)) => Wants::Stream,
         _ => Wants::Answer,
     }
 }
@@ -124,6 +124,7 @@ mod tests {
         };
         assert_eq!(call("list_chats"), Wants::Answer);
         assert_eq!(call("wait_for_events"), Wants::Stream);
+        assert_eq!(call("ask_human"), Wants::Stream);
         let listen = br#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#;
         assert_eq!(check(listen).ok(), Some(Wants::Stream));
     }

@@ -1,5 +1,11 @@
 //! One mailbox as its agent works with it: the engine's words become the tools'.
 
+mod files;
+mod questions;
+
+pub(super) use files::{Brought, Enclosed};
+pub(super) use questions::now;
+
 use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
 use super::view::{self, RowView};
@@ -9,7 +15,7 @@ use chatbox_core::Link;
 use chatbox_core::id::ConnectionId;
 use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
 use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
-use chatbox_core::{RunningTurn, Say, Switched};
+use chatbox_core::{Error, RunningTurn, Say, Switched};
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
@@ -119,6 +125,19 @@ impl Desk {
         })
     }
 
+    /// The same, where the agent may have said which chat it believes that to be.
+    pub(super) async fn here_believed(&self, believed: Option<&Name>) -> Result<Chat, Refusal> {
+        let chat = self.here().await?;
+        match believed {
+            Some(name) if name.address()?.to_string() != view::chat_id(&chat) => {
+                let says = format!("you look at {:?}; nothing was sent", view::chat_id(&chat));
+                let next = "Call switch_chat with the chat you mean, then send again.";
+                Err(Refusal::new("chat_not_focal", says, next))
+            }
+            _ => Ok(chat),
+        }
+    }
+
     /// The connection of the chat this mailbox looks at, while it runs.
     pub(super) async fn link(&self) -> Result<Option<Arc<Link>>, Refusal> {
         let Some(chat) = self.focal().await? else {
@@ -214,7 +233,7 @@ impl Desk {
     }
 
     /// A message of this mailbox and its chat.
-    pub(super) async fn message(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
+    pub(super) async fn message(&self, seq: Seq) -> Result<(LogRow, Chat), Refusal> {
         let missing = || {
             Refusal::new(
                 "message_not_found",
@@ -222,11 +241,7 @@ impl Desk {
                 "Call read_messages and copy a message_id from it.",
             )
         };
-        let row = self
-            .store()
-            .row(name.message()?)
-            .await?
-            .ok_or_else(missing)?;
+        let row = self.store().row(seq).await?.ok_or_else(missing)?;
         let chat = self.store().chat(row.chat).await?;
         let own = chat.filter(|chat| chat.mailbox == self.mailbox);
         Ok((row, own.ok_or_else(missing)?))
@@ -235,7 +250,7 @@ impl Desk {
     /// A message of the chat this mailbox looks at.
     pub(super) async fn message_here(&self, name: &Name) -> Result<(LogRow, Chat), Refusal> {
         let here = self.here().await?;
-        let (row, chat) = self.message(name).await?;
+        let (row, chat) = self.message(name.message()?).await?;
         if chat.id == here.id {
             return Ok((row, chat));
         }
@@ -253,6 +268,10 @@ impl Desk {
 
     /// Does something in a chat, in the mailbox's name; the row it became.
     pub(super) async fn say(&self, chat: &Chat, say: Say) -> Result<Seq, Refusal> {
+        Ok(self.emit(chat, say).await?)
+    }
+
+    async fn emit(&self, chat: &Chat, say: Say) -> Result<Seq, Error> {
         if let Some(turn) = &self.turn {
             return Ok(self.app.chatbox.say_in_turn(turn, say).await?.seq);
         }

@@ -1,25 +1,20 @@
 //! Who may come in, and what is a message at all: before the protocol's library sees a request.
 
 use super::Endpoint;
-use super::body::{self, Wants};
+use super::body::Wants;
 use super::desk::Desk;
 use super::server::Server;
 use super::streams::Place;
+use super::wire;
 use crate::http::{Bearer, Problem};
-use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chatbox_core::RunningTurn;
 use chatbox_core::id::MailboxId;
 use chatbox_core::store::Standing;
-use rmcp::model::JsonRpcError;
-use rmcp::transport::streamable_http_server::StreamableHttpService;
-use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use std::sync::Arc;
 
-/// The largest message, in bytes.
-pub(super) const BODY: usize = 1024 * 1024;
 /// What an agent's token allows.
 pub(crate) const SCOPE: &str = "mcp";
 
@@ -77,15 +72,8 @@ async fn admitted(
     if row.is_none_or(|it| it.standing == Standing::Archived) {
         return Err(Problem::not_found("mailbox").into_response());
     }
-    let (parts, body) = request.into_parts();
-    let body = read(body).await.map_err(IntoResponse::into_response)?;
-    let wants = match is_json(&parts.headers) {
-        true => body::check(&body).map_err(in_its_own_words)?,
-        // The library says what it takes.
-        false => Wants::Answer,
-    };
+    let (request, wants) = wire::checked(request).await?;
     let token = chatbox_core::admit::hash(token.expose());
-    let request = Request::from_parts(parts, Body::from(body));
     Ok((request, wants, token, turn))
 }
 
@@ -99,33 +87,7 @@ async fn serve(
     let end = place.as_ref().map(|place| place.end.clone());
     let desk = Desk::new(endpoint.app, mailbox, turn, end.unwrap_or_default());
     let server = Server::new(desk, place);
-    let service = StreamableHttpService::new(
-        move || Ok(server.clone()),
-        Arc::new(NeverSessionManager::default()),
-        endpoint.config,
-    );
-    service.handle(request).await.map(Body::new)
-}
-
-pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, BODY).await.map_err(|_| {
-        let detail = format!("a message has at most {BODY} bytes");
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Problem::new(status, "body_too_large", detail, "send less at once")
-    })
-}
-
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
-}
-
-pub(super) fn in_its_own_words(error: JsonRpcError) -> Response {
-    let body = serde_json::to_vec(&error).expect("an error is JSON");
-    let kind = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, kind, body).into_response()
+    wire::served(server, endpoint.config, request).await
 }
 
 fn too_many() -> Problem {

@@ -13,18 +13,21 @@ mod lender;
 mod lent;
 mod names;
 mod prose;
+mod question;
 mod recap;
 mod refusal;
 mod server;
 mod streams;
 mod tools;
 mod view;
+mod wire;
 
 pub(crate) use gate::{SCOPE, prefix};
 #[cfg(feature = "connector-tools")]
 pub(crate) use lender::Lender;
 pub use lent::Lent;
 pub use streams::Streams;
+pub use wire::door;
 
 use crate::app::App;
 use axum::Router;
@@ -67,7 +70,7 @@ fn config(public: Option<&Url>) -> StreamableHttpServerConfig {
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_retry(None)
-        .with_max_request_body_bytes(gate::BODY)
+        .with_max_request_body_bytes(wire::BODY)
         .with_allowed_hosts(hosts)
         .with_allowed_origins(origins.into_iter().chain(origin))
         .enforce_origin_validation()

@@ -48,6 +48,22 @@ impl Name {
         })
     }
 
+    /// As a file of a message, counted from nought: `msg_42.1` is the first.
+    pub(super) fn file(&self) -> Result<(Seq, usize), Refusal> {
+        let parts = self.0.split_once('.').and_then(|(message, nth)| {
+            let message = Self(message.to_owned()).message().ok()?;
+            let nth = Self(nth.to_owned()).number("")?.0;
+            Some((message, usize::try_from(nth).ok()?.checked_sub(1)?))
+        });
+        parts.ok_or_else(|| {
+            Refusal::new(
+                "media_ref_invalid",
+                "a file is called msg_, a number, a point and a number",
+                "Call read_messages and copy the id of a file from it.",
+            )
+        })
+    }
+
     /// As a place in the log.
     pub(super) fn cursor(&self) -> Result<Seq, Refusal> {
         self.number("").ok_or_else(invalid_cursor)
@@ -181,6 +197,23 @@ mod tests {
         ] {
             let refusal = name(json).message().expect_err(json);
             assert_eq!(refusal.code, "invalid_message_id", "{json}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_message_and_its_place_there() {
+        assert_eq!(name("\"msg_42.1\"").file(), Ok((Seq(42), 0)));
+        for json in [
+            "\"msg_42\"",
+            "\"msg_42.0\"",
+            "\"msg_42.-1\"",
+            "\"msg_42.1.1\"",
+            "\"../msg_42.1\"",
+            "\"file_abc\"",
+            "42",
+        ] {
+            let refusal = name(json).file().expect_err(json);
+            assert_eq!(refusal.code, "media_ref_invalid", "{json}");
         }
     }
 

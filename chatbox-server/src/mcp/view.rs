@@ -64,6 +64,9 @@ pub(super) struct RowView {
 /// One file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub(super) struct FileView {
+    /// What to call it, once it is here: `msg_<number>.<number>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     /// Its name.
     pub(super) name: String,
     /// Its media type.
@@ -121,7 +124,7 @@ pub(super) fn row(row: &LogRow, chat: &Chat) -> RowView {
         shortened: false,
         emoji,
         about: about.map(|seq| format!("msg_{seq}")),
-        files: content.map_or_else(Vec::new, |it| it.attachments.iter().map(file).collect()),
+        files: content.map_or_else(Vec::new, |it| files(row, &it.attachments)),
     }
 }
 
@@ -164,12 +167,19 @@ pub(super) fn said(row: &LogRow) -> Option<String> {
     }
 }
 
-fn file(file: &Attachment) -> FileView {
+fn files(row: &LogRow, files: &[Attachment]) -> Vec<FileView> {
+    let files = files.iter().zip(1..);
+    files.map(|(it, nth)| file(row, it, nth)).collect()
+}
+
+fn file(row: &LogRow, file: &Attachment, nth: usize) -> FileView {
+    let ready = matches!(file.media, Media::Ready { .. });
     FileView {
+        id: ready.then(|| format!("msg_{}.{nth}", row.seq)),
         name: file.name.clone(),
         mime: file.mime.clone(),
         size: file.size,
-        ready: matches!(file.media, Media::Ready { .. }),
+        ready,
     }
 }
 

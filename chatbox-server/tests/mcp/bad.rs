@@ -183,6 +183,11 @@ fn cases() -> Vec<Case> {
         call("M23 no platform", "switch_chat", json!({"chat_id": ":1"})).gets(200, "invalid_chat_id"),
         call("M27 a file", "send_message", json!({"text": "x", "attachments": ["/etc/passwd"]}))
             .gets(200, "attachments"),
+        call("M27 a path as a file", "send_message", json!({"files": ["/etc/passwd"]})).gets(200, "files[0]"),
+        call("M27 a path as an id", "send_message", json!({"files": [{"id": "file:///etc/passwd"}]}))
+            .gets(200, "media_ref_invalid"),
+        call("M27 no bytes", "send_message", json!({"files": [{"name": "a", "data": "!"}]}))
+            .gets(200, "invalid_base64"),
         call("M31 a cursor from nowhere", "wait_for_events", json!({"cursor": "soon"})).gets(200, "invalid_cursor"),
         call("M39 another page", "list_chats", json!({}))
             .with("origin", "https://evil.test")

@@ -117,13 +117,14 @@ impl House {
             platform: name.to_owned(),
             ..Stage::default()
         };
-        let done = stage.done.clone();
+        let (done, names) = (stage.done.clone(), stage.names.clone());
         let connect = Connect::new(stage, mailbox);
         let id = self.chatbox().connect(connect).await.expect("it connects");
         Puppet {
             chatbox: self.chatbox().clone(),
             id,
             done,
+            names,
         }
     }
 
@@ -188,11 +189,15 @@ impl<H: ClientHandler> Agent<H> {
 
 /// What Ada says in a chat.
 fn said(chat: &str, text: &str) -> Event {
+    said_in(chat, ChatKind::Group, Content::text(text))
+}
+
+fn said_in(chat: &str, kind: ChatKind, content: Content) -> Event {
     Event {
         id: fresh("event").into(),
         chat: Place {
             handle: chat.into(),
-            kind: ChatKind::Group,
+            kind,
             name: Some(format!("the {chat}")),
         },
         sender: Sender {
@@ -201,7 +206,7 @@ fn said(chat: &str, text: &str) -> Event {
             is_bot: false,
         },
         at: now(),
-        body: EventBody::Message(Content::text(text)),
+        body: EventBody::Message(content),
         addressed: true,
         late: false,
         group: None,
@@ -223,12 +228,39 @@ pub(crate) struct Puppet {
     chatbox: Chatbox,
     pub(crate) id: ConnectionId,
     done: Arc<Mutex<Vec<Deed>>>,
+    names: Arc<Mutex<Vec<String>>>,
 }
 
 impl Puppet {
     /// Somebody says something in a chat; its row.
     pub(crate) async fn says(&self, chat: &str, text: &str) -> Seq {
-        let event = said(chat, text);
+        self.happens(said(chat, text)).await
+    }
+
+    /// The same in a chat where she is alone with the agent.
+    pub(crate) async fn alone(&self, chat: &str, text: &str) -> Seq {
+        let event = said_in(chat, ChatKind::Dm, Content::text(text));
+        self.happens(event).await
+    }
+
+    /// She replies to a message, as the platform names it.
+    pub(crate) async fn replies(&self, chat: &str, text: &str, to: &str, kind: ChatKind) -> Seq {
+        let content = Content {
+            reply_to: Some(to.into()),
+            ..Content::text(text)
+        };
+        self.happens(said_in(chat, kind, content)).await
+    }
+
+    /// What the platform called what was sent, once the receipts are in.
+    pub(crate) async fn names(&self) -> Vec<String> {
+        let names = self.names.lock().expect("it is whole").clone();
+        // The receipt is written down a moment after the platform gave it.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        names
+    }
+
+    async fn happens(&self, event: Event) -> Seq {
         let fate = self.chatbox.receive(&self.id, event).await;
         match fate.expect("it is taken in") {
             Fate::Stored(seq) => seq,
@@ -254,6 +286,7 @@ impl Puppet {
 struct Stage {
     platform: String,
     done: Arc<Mutex<Vec<Deed>>>,
+    names: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -294,6 +327,7 @@ impl ChannelAdapter for Stage {
         }
         let any = Some(Limits::default());
         (can.reply, can.edit, can.delete, can.react) = (any, any, any, any);
+        can.media = any;
         can
     }
 
@@ -326,8 +360,10 @@ impl ChannelAdapter for Stage {
         }
         let deed = (out.verb.name().to_owned(), target, said);
         self.done.lock().expect("it is whole").push(deed);
+        let name = fresh("sent");
+        self.names.lock().expect("it is whole").push(name.clone());
         Ok(Receipt {
-            message: Some(fresh("sent").into()),
+            message: Some(name.into()),
             degraded: None,
         })
     }

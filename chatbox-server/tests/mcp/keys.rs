@@ -125,6 +125,10 @@ async fn a_mailbox_sees_and_touches_its_own_chats_only() {
         ("react", json!({"message_id": row.0, "emoji": "x"})),
         ("delete_message", json!({"message_id": row.0})),
         ("send_message", json!({"text": "x", "reply_to": row.0})),
+        (
+            "send_message",
+            json!({"files": [{"id": format!("msg_{}.1", row.0)}]}),
+        ),
     ] {
         let refused = agent.refused(tool, arguments).await;
         assert!(

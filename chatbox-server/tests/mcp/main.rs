@@ -1,5 +1,6 @@
 //! The agents' door over real HTTP: with a client of the protocol's makers on both of its wires, and byte by byte.
 
+mod ask;
 mod bad;
 #[cfg(feature = "connector-tools")]
 mod connector;

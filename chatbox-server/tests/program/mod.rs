@@ -1,6 +1,7 @@
 //! The program, started as anybody starts it, and the smallest client that can post.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod agent;
 pub(crate) mod sink;
 
 use serde_json::{Value, json};

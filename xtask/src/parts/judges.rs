@@ -84,14 +84,11 @@ pub(crate) fn mcp(house: &House) -> Result<Outcome> {
     script(house, "mcp", (JUDGES, "agent.py"), [chatbox(house)?])
 }
 
-/// The agents' door with the protocol's conformance suite, in both its generations.
+/// The agents' door with the protocol's conformance suite, in both its generations; and the suite's fixtures behind it.
 pub(crate) fn conformance(house: &House) -> Result<Outcome> {
-    script_with_node(
-        house,
-        "mcp-conformance",
-        "conformance.py",
-        [chatbox(house)?],
-    )
+    let fixtures = house.binary("chatbox-fixtures")?.into_os_string();
+    let programs = [chatbox(house)?, fixtures];
+    script_with_node(house, "mcp-conformance", "conformance.py", programs)
 }
 
 /// The agents' door with the protocol's inspector.

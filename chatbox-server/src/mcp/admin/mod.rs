@@ -3,8 +3,8 @@
 
 mod tools;
 
-use super::body::{self, Wants};
-use super::gate::{in_its_own_words, is_json, read};
+use super::body::Wants;
+use super::wire;
 use crate::app::App;
 use crate::auth::Pass;
 use crate::http::{Bearer, Problem};
@@ -20,8 +20,7 @@ use rmcp::model::{
     Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
-use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use rmcp::{RoleServer, ServerHandler};
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -65,12 +64,7 @@ async fn answer(
         api: endpoint.api,
         token,
     };
-    let service = StreamableHttpService::new(
-        move || Ok(server.clone()),
-        Arc::new(NeverSessionManager::default()),
-        endpoint.config,
-    );
-    service.handle(request).await.map(Body::new)
+    wire::served(server, endpoint.config, request).await
 }
 
 /// The request as it goes on, once its token is the account's and its shape is right.
@@ -88,13 +82,9 @@ async fn admitted(
         // An account that does not exist has no token, and is refused in the same words.
         _ => return Err(Problem::unauthorized("this token is not this account's").into_response()),
     }
-    let (parts, body) = request.into_parts();
-    let body = read(body).await.map_err(IntoResponse::into_response)?;
-    if is_json(&parts.headers) {
-        // Nothing here stays open.
-        let (Wants::Answer | Wants::Stream) = body::check(&body).map_err(in_its_own_words)?;
-    }
-    Ok((Request::from_parts(parts, Body::from(body)), token))
+    // Nothing here stays open.
+    let (request, Wants::Answer | Wants::Stream) = wire::checked(request).await?;
+    Ok((request, token))
 }
 
 /// Answers for one account.

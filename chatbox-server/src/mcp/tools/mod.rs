@@ -1,6 +1,8 @@
 //! The tools: what each is called, takes and gives.
 
 mod act;
+mod ask;
+mod files;
 mod look;
 pub(super) mod platform;
 mod say;
@@ -59,13 +61,14 @@ pub(super) struct Entry {
 }
 
 /// The tools every mailbox has.
-pub(super) const ALL: [Entry; 9] = [
+pub(super) const ALL: [Entry; 10] = [
     entry::<look::ListChats>(),
     entry::<turn::SwitchChat>(),
     entry::<look::ReadMessages>(),
     entry::<look::SearchMessages>(),
     entry::<wait::WaitForEvents>(),
     entry::<say::SendMessage>(),
+    entry::<ask::AskHuman>(),
     entry::<act::React>(),
     entry::<act::EditMessage>(),
     entry::<act::DeleteMessage>(),
@@ -86,7 +89,7 @@ impl Entry {
 
     /// Whether it is anything for whoever asks: a turn has its one chat, and what comes next is the next turn's.
     pub(super) fn fits(self, desk: &Desk) -> bool {
-        let waits = self.name == wait::WaitForEvents::NAME;
+        let waits = [wait::WaitForEvents::NAME, ask::AskHuman::NAME].contains(&self.name);
         !desk.in_turn() || !(self.turns() || waits)
     }
 

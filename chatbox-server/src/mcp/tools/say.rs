@@ -1,12 +1,13 @@
 //! Saying something.
 
+use super::files::{self, File, Given};
 use super::{Verb, adds};
-use crate::mcp::desk::Desk;
+use crate::mcp::desk::{Desk, Enclosed};
 use crate::mcp::names::Name;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::view;
-use chatbox_core::Say;
 use chatbox_core::event::Content;
+use chatbox_core::store::Chat;
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,13 @@ pub(super) struct SendMessage;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Takes {
-    /// What to say, in CommonMark. What is longer than one message of the platform is sent as several.
+    /// What to say, in CommonMark. What is longer than one message of the platform is sent as several. May be left out
+    /// where there are files.
+    #[serde(default)]
     text: String,
+    /// Files to send along, at most 10, where the platform takes files. The whole call has at most 4 MiB.
+    #[serde(default)]
+    files: Vec<Given>,
     /// The message to answer, where the platform shows such a thing.
     #[serde(default)]
     reply_to: Option<Name>,
@@ -50,8 +56,9 @@ impl Done {
 impl Verb for SendMessage {
     const NAME: &'static str = "send_message";
     const TITLE: &'static str = "Send a message";
-    const SAYS: &'static str = "Says something in the chat you look at, and nowhere else. It is stored before this \
-        returns and then sent; should it not arrive, wait_for_events tells you. To write elsewhere, switch_chat first.";
+    const SAYS: &'static str = "Says something in the chat you look at, and nowhere else, with files if you like. It is \
+        stored before this returns and then sent; should it not arrive, wait_for_events tells you. To write elsewhere, \
+        switch_chat first.";
     type Takes = Takes;
     type Gives = Done;
 
@@ -60,19 +67,15 @@ impl Verb for SendMessage {
     }
 
     async fn run(desk: &Desk, takes: Takes) -> Result<Done, Refusal> {
-        sayable(&takes.text)?;
-        let chat = desk.here().await?;
-        if let Some(believed) = &takes.chat_id
-            && believed.address()?.to_string() != view::chat_id(&chat)
-        {
-            let says = format!("you look at {:?}; nothing was sent", view::chat_id(&chat));
-            let next = "Call switch_chat with the chat you mean, then send again.";
-            return Err(Refusal::new("chat_not_focal", says, next));
+        let files = files::read(takes.files)?;
+        if files.is_empty() || !takes.text.is_empty() {
+            sayable(&takes.text)?;
         }
+        let chat = desk.here_believed(takes.chat_id.as_ref()).await?;
         let reply_to = match &takes.reply_to {
             None => None,
             Some(name) => {
-                let (row, of) = desk.message(name).await?;
+                let (row, of) = desk.message(name.message()?).await?;
                 if of.id != chat.id {
                     let says = "the message to answer is in another chat";
                     let next = "Call read_messages and answer one of the chat you look at.";
@@ -81,14 +84,37 @@ impl Verb for SendMessage {
                 Some(desk.platform_name(&row).await?)
             }
         };
+        let files = enclosed(desk, &chat, files).await?;
         let content = Content {
             text: takes.text,
             reply_to,
             ..Content::default()
         };
-        let seq = desk.say(&chat, Say::Message(content)).await?;
+        let seq = desk.send(&chat, content, files).await?;
         Ok(Done::new(seq, &chat))
     }
+}
+
+/// The files as they go along, once it is certain that the chat's platform takes them all.
+async fn enclosed(desk: &Desk, chat: &Chat, files: Vec<File>) -> Result<Vec<Enclosed>, Refusal> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let limits = desk.takes_files(chat)?;
+    let mut enclosed = Vec::with_capacity(files.len());
+    for file in files {
+        let file = match file {
+            File::Here(id) => Enclosed::Here(desk.file(&id).await?),
+            File::Brought(brought) => Enclosed::Brought(brought),
+        };
+        let size = match &file {
+            Enclosed::Here(file) => file.size.unwrap_or(0),
+            Enclosed::Brought(brought) => brought.bytes.len() as u64,
+        };
+        files::fits(limits, size)?;
+        enclosed.push(file);
+    }
+    Ok(enclosed)
 }
 
 /// Whether a text says anything, and can be stored.
