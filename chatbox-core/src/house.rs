@@ -124,11 +124,11 @@ pub(crate) struct House {
     /// Who answers a mailbox that has no backend of its own.
     pub(crate) backend: RwLock<Option<Arc<dyn CognitiveBackend>>>,
     pub(crate) endpoint: RwLock<Option<Arc<dyn Endpoint>>>,
-    pub(crate) rooms: Rooms,
+    pub(crate) rooms: Arc<Rooms>,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
     /// A hand-out may be due.
-    pub(crate) hands_due: Notify,
+    pub(crate) hands_due: Arc<Notify>,
     /// No new work is begun.
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -143,6 +143,7 @@ impl House {
         seal: Arc<dyn Seal>,
         tuning: Tuning,
     ) -> Self {
+        let hands_due = Arc::new(Notify::new());
         Self {
             shared: store.hints().is_some(),
             store,
@@ -155,9 +156,9 @@ impl House {
             backends: RwLock::default(),
             backend: RwLock::default(),
             endpoint: RwLock::default(),
-            rooms: Rooms::default(),
+            rooms: Rooms::new(hands_due.clone()),
             turns_due: Notify::new(),
-            hands_due: Notify::new(),
+            hands_due,
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             running: Mutex::default(),

@@ -211,8 +211,8 @@ fn begin(
             }
             None => false,
         };
-        // Looking for lanes is a commit: only where one is due later, or something waits for room.
-        if !is_drained || house.rooms.relieves(&lease.lane.owner) {
+        // Looking for lanes is a commit: only where this one is due later. Who waits for the place is told by its end.
+        if !is_drained {
             house.hands_due.notify_one();
         }
     });

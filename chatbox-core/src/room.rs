@@ -3,7 +3,7 @@
 use crate::link::locked;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// So many lanes are handed out at once, whosever they are.
 const AT_ONCE: usize = 1024;
@@ -13,6 +13,8 @@ const AT_ONCE: usize = 1024;
 pub(crate) struct Rooms {
     all: Arc<Semaphore>,
     each: Mutex<Each>,
+    /// Told when something waits that finds room.
+    due: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -22,45 +24,65 @@ struct Each {
     crowded: HashSet<String>,
 }
 
-/// Room for one lane's hand-outs.
+/// Room for one lane's hand-outs. Once it is left, what waits for it is looked for.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _of_all: OwnedSemaphorePermit,
-    _of_owner: OwnedSemaphorePermit,
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    owner: String,
+    rooms: Arc<Rooms>,
 }
 
-impl Default for Rooms {
-    fn default() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(AT_ONCE)),
-            each: Mutex::default(),
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        if self.rooms.relieves(&self.owner) {
+            self.rooms.due.notify_one();
         }
     }
 }
 
 impl Rooms {
+    /// All of them free.
+    pub(crate) fn new(due: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
+            all: Arc::new(Semaphore::new(AT_ONCE)),
+            each: Mutex::default(),
+            due,
+        })
+    }
+
     /// A place for what has just come, if this owner is not handed as much as may be. What waits already goes first.
-    pub(crate) fn new_place(&self, owner: &str, size: usize) -> Option<Place> {
+    pub(crate) fn new_place(self: &Arc<Self>, owner: &str, size: usize) -> Option<Place> {
         let is_crowded = locked(&self.each).crowded.contains(owner);
         (!is_crowded).then(|| self.place(owner, size)).flatten()
     }
 
     /// A place, if this owner is not handed as much as may be.
-    pub(crate) fn place(&self, owner: &str, size: usize) -> Option<Place> {
+    pub(crate) fn place(self: &Arc<Self>, owner: &str, size: usize) -> Option<Place> {
         let room = locked(&self.each).of(owner, size);
-        Some(Place {
-            _of_owner: room.try_acquire_owned().ok()?,
-            _of_all: self.all.clone().try_acquire_owned().ok()?,
-        })
+        let of_owner = room.try_acquire_owned().ok()?;
+        let of_all = self.all.clone().try_acquire_owned().ok()?;
+        Some(self.held(owner, (of_owner, of_all)))
     }
 
     /// A place, once there is one.
-    pub(crate) async fn wait(&self, owner: &str, size: usize) -> Option<Place> {
+    pub(crate) async fn wait(self: &Arc<Self>, owner: &str, size: usize) -> Option<Place> {
         let room = locked(&self.each).of(owner, size);
-        Some(Place {
-            _of_owner: room.acquire_owned().await.ok()?,
-            _of_all: self.all.clone().acquire_owned().await.ok()?,
-        })
+        let of_owner = room.acquire_owned().await.ok()?;
+        let of_all = self.all.clone().acquire_owned().await.ok()?;
+        Some(self.held(owner, (of_owner, of_all)))
+    }
+
+    fn held(
+        self: &Arc<Self>,
+        owner: &str,
+        held: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    ) -> Place {
+        Place {
+            held: Some(held),
+            owner: owner.to_owned(),
+            rooms: self.clone(),
+        }
     }
 
     /// How many places are left for all.
@@ -94,7 +116,7 @@ impl Rooms {
     }
 
     /// A place of this owner was left. Whether something waits that finds room now.
-    pub(crate) fn relieves(&self, owner: &str) -> bool {
+    fn relieves(&self, owner: &str) -> bool {
         let each = locked(&self.each);
         let room = each.rooms.get(owner);
         let has_room = room.is_none_or(|room| room.available_permits() > 0);
@@ -115,54 +137,64 @@ impl Each {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
-    #[tokio::test]
-    async fn who_waits_for_room_is_looked_for_when_there_is_some() {
-        let rooms = Rooms::default();
+    fn rooms() -> (Arc<Rooms>, impl Fn() -> bool) {
+        let due = Arc::new(Notify::new());
+        let told = due.clone();
+        (Rooms::new(due), move || {
+            told.notified().now_or_never().is_some()
+        })
+    }
+
+    #[test]
+    fn who_waits_for_room_is_looked_for_when_there_is_some() {
+        let (rooms, told) = rooms();
         assert!(rooms.full().is_empty());
-        let first = rooms.place("a", 2).expect("there is room");
-        let second = rooms.place("a", 2).expect("there is room");
-        assert!(rooms.place("a", 2).is_none(), "two is all");
-        assert!(rooms.place("b", 2).is_some(), "another has room of its own");
+        let first = rooms.new_place("a", 2).expect("there is room");
+        let second = rooms.new_place("a", 2).expect("there is room");
+        assert!(rooms.new_place("a", 2).is_none(), "two is all");
+        assert!(
+            rooms.new_place("b", 2).is_some(),
+            "another has room of its own"
+        );
         assert_eq!(rooms.full(), ["a"]);
         assert!(!rooms.crowds("a"), "it is full");
-        assert!(!rooms.relieves("a"), "nobody left");
+        assert!(!told());
         drop(first);
-        assert!(rooms.relieves("a"));
+        assert!(told());
         assert!(rooms.new_place("a", 2).is_none(), "what waits goes first");
         assert!(rooms.full().is_empty(), "it is looked for");
-        assert!(!rooms.relieves("a"), "nothing waits any more");
         assert!(rooms.new_place("a", 2).is_some());
+        assert!(!told(), "nothing waits any more");
         assert!(rooms.crowds("a"), "there is room");
         drop(second);
-        assert!(rooms.relieves("a"));
-        assert!(rooms.full().is_empty());
+        assert!(told());
     }
 
     #[tokio::test]
     async fn a_place_goes_to_who_waits_before_it_is_looked_for_more() {
-        let rooms = Arc::new(Rooms::default());
+        let (rooms, told) = rooms();
         let held = rooms.place("a", 1).expect("there is room");
         let waiting = rooms.clone();
         let waiter = tokio::spawn(async move { waiting.wait("a", 1).await });
         tokio::task::yield_now().await;
         assert!(!rooms.crowds("a"));
         drop(held);
-        assert!(!rooms.relieves("a"), "somebody had it already");
+        assert!(!told(), "somebody had it already");
         drop(waiter.await.expect("it ends").expect("a place"));
-        assert!(rooms.relieves("a"));
+        assert!(told());
     }
 
-    #[tokio::test]
-    async fn one_takes_no_more_than_there_is_for_all() {
-        let rooms = Rooms::default();
-        let mut places: Vec<_> = (0..AT_ONCE)
-            .map_while(|_| rooms.place("a", 2 * AT_ONCE))
-            .collect();
+    #[test]
+    fn one_takes_no_more_than_there_is_for_all() {
+        let (rooms, told) = rooms();
+        let place = || rooms.place("a", 2 * AT_ONCE);
+        let mut places: Vec<_> = (0..AT_ONCE).map_while(|_| place()).collect();
         assert_eq!((places.len(), rooms.left()), (AT_ONCE, 0));
         assert!(rooms.place("b", 1).is_none());
         assert!(!rooms.crowds("b"));
         places.pop();
-        assert!(rooms.relieves("a"), "b waits, and a place of a's is free");
+        assert!(told(), "b waits, and a place of a's is free");
     }
 }
