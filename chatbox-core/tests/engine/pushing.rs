@@ -1,0 +1,179 @@
+//! What is handed to a mailbox's own endpoint.
+
+use crate::SOON;
+use crate::world::{Script, World, alpha};
+use chatbox_core::push::{Endpoint, HandOut, Handed, Item};
+use chatbox_core::store::{DeliveryFilter, DeliveryState, Standing};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// An endpoint that answers as it is told, and remembers what it was handed.
+#[derive(Debug, Default)]
+pub(crate) struct Harness {
+    /// How long it takes.
+    takes: Duration,
+    /// What it answers next to a text, or to any.
+    answers: std::sync::Mutex<Vec<(Option<&'static str>, Handed)>>,
+    handed: std::sync::Mutex<Vec<(i64, String, bool)>>,
+}
+
+#[async_trait::async_trait]
+impl Endpoint for Harness {
+    async fn hand(&self, hand_out: &HandOut) -> Handed {
+        let Item::Row { row, focal, .. } = &hand_out.item else {
+            return Handed::Delivered;
+        };
+        let text = row.body.content().map(|it| it.text.as_str());
+        let text = text.unwrap_or_default();
+        let seen = (hand_out.delivery.0, text.to_owned(), *focal);
+        sleep(self.takes).await;
+        self.handed.lock().expect("whole").push(seen);
+        let mut answers = self.answers.lock().expect("whole");
+        let next = answers
+            .iter()
+            .position(|(to, _)| to.is_none_or(|to| to == text));
+        next.map_or(Handed::Delivered, |next| answers.remove(next).1)
+    }
+}
+
+impl Harness {
+    pub(crate) fn next(&self, to: Option<&'static str>, answers: impl IntoIterator<Item = Handed>) {
+        let answers = answers.into_iter().map(|answer| (to, answer));
+        self.answers.lock().expect("whole").extend(answers);
+    }
+
+    pub(crate) fn take(&self) -> Vec<(i64, String, bool)> {
+        std::mem::take(&mut *self.handed.lock().expect("whole"))
+    }
+}
+
+pub(crate) fn again(seconds: u64) -> Handed {
+    Handed::Retry {
+        after: Duration::from_secs(seconds),
+        reason: "503".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pushed_mailbox_is_handed_every_message_in_order() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness::default());
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    harness.next(Some("one"), [again(20), again(5)]);
+    town.say("ana", "one").await;
+    town.say("ana", "two").await;
+    town.say("bo", "elsewhere").await;
+    sleep(SOON).await;
+    let first = harness.take();
+    let texts: Vec<&str> = first.iter().map(|it| it.1.as_str()).collect();
+    assert!(texts.contains(&"elsewhere"), "another chat does not wait");
+    assert!(!texts.contains(&"two"), "the second waits for the first");
+    sleep(Duration::from_secs(60)).await;
+    let later = harness.take();
+    let ids: Vec<i64> = later.iter().map(|it| it.0).collect();
+    assert_eq!(ids.first(), ids.get(1), "the same id in every attempt");
+    let texts: Vec<&str> = later.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, ["one", "one", "two"]);
+
+    let all = chatbox.overview(&pushed, 5).await.expect("a read");
+    let ana = all.iter().find(|it| it.unread == 2).expect("ana's chat");
+    chatbox
+        .switch(&pushed, Some(ana.chat.id), 5)
+        .await
+        .expect("there");
+    town.say("ana", "three").await;
+    sleep(SOON).await;
+    assert!(harness.take()[0].2, "the mailbox looks at this chat");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_gone_pauses_its_mailbox_and_loses_nothing() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness::default());
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    let reason = "410".to_owned();
+    harness.next(None, [Handed::Gone { reason }]);
+    for text in ["one", "two", "three"] {
+        town.say("ana", text).await;
+    }
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(harness.take().len(), 1, "nothing more is tried");
+    let row = chatbox.store().mailbox(&pushed).await.expect("a read");
+    assert_eq!(row.expect("it is there").standing, Standing::Paused);
+    chatbox
+        .set_standing(&pushed, Standing::Active)
+        .await
+        .expect("it is there");
+    sleep(SOON).await;
+    let handed = harness.take();
+    let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+
+    // Ten that are refused in a row pause it too; those stay failed, and can be sent again.
+    let refused = || Handed::Failed {
+        reason: "400".to_owned(),
+    };
+    harness.next(None, std::iter::repeat_with(refused).take(10));
+    for n in 0..12 {
+        town.say("ana", &format!("{n}")).await;
+        sleep(SOON).await;
+    }
+    assert_eq!(harness.take().len(), 10);
+    let failed = DeliveryFilter {
+        states: vec![DeliveryState::Failed],
+        limit: 50,
+        ..DeliveryFilter::default()
+    };
+    let failed = chatbox.store().deliveries(&failed).await.expect("a read");
+    assert_eq!(failed.len(), 10);
+    chatbox
+        .set_standing(&pushed, Standing::Active)
+        .await
+        .expect("it is there");
+    chatbox.retry(failed[0].id).await.expect("it had failed");
+    sleep(SOON).await;
+    assert_eq!(harness.take().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_chats_than_there_is_room_for_wait_for_room_and_for_nothing_else() {
+    const CHATS: usize = 200;
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(10),
+        ..Harness::default()
+    });
+    world.chatbox.push_through(harness.clone());
+    let pushed = world.chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    let began = Instant::now();
+    for round in 0..3 {
+        for chat in 0..CHATS {
+            town.say(&format!("person {chat}"), &format!("{round}"))
+                .await;
+        }
+    }
+    let mut handed = Vec::new();
+    while handed.len() < 3 * CHATS {
+        sleep(Duration::from_millis(1)).await;
+        handed.extend(harness.take());
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{}",
+            handed.len()
+        );
+    }
+    // Six hundred times ten milliseconds, 32 at once, are 190: far from when lanes are looked for anyway.
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(500), "it took {took:?}");
+}
