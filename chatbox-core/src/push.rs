@@ -226,24 +226,27 @@ async fn drain(
     lease: &Lease,
     first: Option<HandOut>,
 ) -> Result<bool, StoreError> {
-    let mut left = match first {
-        Some(hand_out) => {
-            let became = attempt(endpoint, house, &hand_out).await;
-            decide(house, lease, hand_out.delivery, became, None).await?
-        }
-        None => Left::More,
-    };
+    let owner = &lease.lane.owner;
+    let mut left = Left::More;
+    let mut begun = false;
+    if let Some(hand_out) = first {
+        let became = attempt(endpoint, house, &hand_out).await;
+        left = decide(house, lease, hand_out.delivery, became, None).await?;
+        begun = true;
+    }
     while left == Left::More {
-        let rows = house.store.queued(&lease.lane, ROWS).await?;
-        if rows.is_empty() || house.closing.is_cancelled() {
+        // A chat that never falls silent must not keep its place from those who wait for one.
+        let ends = begun && house.rooms.is_crowded_for(owner) || house.closing.is_cancelled();
+        let rows = match ends {
+            true => Vec::new(),
+            false => house.store.queued(&lease.lane, ROWS).await?,
+        };
+        if rows.is_empty() {
             let release = Settled::Release { after_ms: 0 };
             left = settle(house, lease, None, release, None).await?;
             break;
         }
         for row in &rows {
-            if house.closing.is_cancelled() {
-                break;
-            }
             if !lease.is_ours() {
                 return Ok(false);
             }
@@ -253,7 +256,9 @@ async fn drain(
                 _ => None,
             };
             left = decide(house, lease, row.id, became, event).await?;
-            if left != Left::More {
+            begun = true;
+            let ends = house.rooms.is_crowded_for(owner) || house.closing.is_cancelled();
+            if left != Left::More || ends {
                 break;
             }
         }

@@ -107,6 +107,11 @@ impl Rooms {
         !locked(&self.each).crowded.is_empty()
     }
 
+    /// Whether anything of this owner is known to wait for room.
+    pub(crate) fn is_crowded_for(&self, owner: &str) -> bool {
+        locked(&self.each).crowded.contains(owner)
+    }
+
     /// Something waits for this owner that found no room. Whether there is room by now.
     pub(crate) fn crowds(&self, owner: &str) -> bool {
         let mut each = locked(&self.each);

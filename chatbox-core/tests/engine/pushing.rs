@@ -177,3 +177,30 @@ async fn more_chats_than_there_is_room_for_wait_for_room_and_for_nothing_else() 
     let took = began.elapsed();
     assert!(took < Duration::from_millis(500), "it took {took:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_chat_with_much_to_say_keeps_no_place_from_the_others() {
+    const CHATS: usize = 40;
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(10),
+        ..Harness::default()
+    });
+    world.chatbox.push_through(harness.clone());
+    let pushed = world.chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    for chat in 0..CHATS {
+        for round in 0..9 {
+            town.say(&format!("person {chat}"), &format!("{round}"))
+                .await;
+        }
+    }
+    // The first 32 alone would have the places for 90.
+    sleep(Duration::from_millis(60)).await;
+    let handed = harness.take();
+    let begun = handed.iter().filter(|(_, text, _)| text == "0").count();
+    assert_eq!(begun, CHATS, "of {}", handed.len());
+    sleep(SOON).await;
+    assert_eq!(handed.len() + harness.take().len(), 9 * CHATS);
+}
