@@ -110,6 +110,8 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what webhooks and subscriptions are sent, as a JSON schema
+    EventsSchema,
 }
 
 #[derive(Debug, Subcommand)]
@@ -209,10 +211,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let command = command.unwrap_or(Command::Serve);
     match &command {
         Command::Config(ConfigCommand::Schema) => {
-            let schema = crate::config::schema();
-            let schema = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
-            return show::print(&format!("{schema}\n"));
+            return schema(&crate::config::schema());
         }
+        Command::EventsSchema => return schema(&crate::webhook::schema()),
         Command::Config(ConfigCommand::Check { path: Some(path) }) => {
             global.config = Some(path.clone());
         }
@@ -247,6 +248,11 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     }
 }
 
+fn schema(schema: &schemars::Schema) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(schema).expect("a schema is JSON");
+    show::print(&format!("{text}\n"))
+}
+
 async fn with_server(client: &Client, command: Command, json: bool) -> Result<(), Failure> {
     match command {
         Command::Channels(command) => channels::run(client, command, json).await,
@@ -262,6 +268,7 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Doctor => doctor(client, json).await,
         Command::Serve
         | Command::Config(_)
+        | Command::EventsSchema
         | Command::Backup { .. }
         | Command::Restore(_)
         | Command::Migrate => Ok(()),
