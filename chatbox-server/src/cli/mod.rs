@@ -231,7 +231,10 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     };
     init_log(log_level(level.unwrap_or(usual))?);
     match command {
-        Command::Serve => serve::serve(context.start).await,
+        Command::Serve => {
+            say_unheeded(global.listen.is_some());
+            serve::serve(context.start).await
+        }
         Command::Config(ConfigCommand::Check { .. }) => config_check(&context),
         Command::Restore(command) => backup::restore(&context.start, command, context.json).await,
         Command::Migrate => backup::migrate(&context.start, context.json).await,
@@ -316,6 +319,14 @@ fn address_of(host: Option<&str>, port: Option<&str>) -> Option<String> {
         true => format!("[{host}]:{port}"),
         false => format!("{host}:{port}"),
     })
+}
+
+/// A variable that somebody set, and that does nothing here, is not passed over in silence.
+fn say_unheeded(listens: bool) {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    for (name, fix) in crate::config::unheeded(is_set, listens) {
+        tracing::warn!("{name} is set and not used; fix: {fix}");
+    }
 }
 
 fn init_log(level: &str) {
