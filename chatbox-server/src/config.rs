@@ -1,8 +1,10 @@
 //! The configuration file: TOML, every key optional, every mistake named with its place and the way out.
 
+mod foreign;
 mod mistake;
 mod schema;
 
+pub(crate) use foreign::unheeded;
 pub(crate) use schema::duration;
 pub use schema::schema;
 

@@ -1,4 +1,4 @@
-//! The documents that are for pasting, run as they stand.
+//! The documents that are for pasting, run as they stand; and where the links of all of them lead.
 
 mod program;
 
@@ -104,4 +104,123 @@ async fn the_quick_start_with_postgresql_works_as_it_is_written() {
         .connect(url.rsplit('/').next().expect("a name"))
         .await;
     drop(rows.expect("the database is there"));
+}
+
+/// Every document of the repository.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    // `tour.md` is what somebody says in the web chat's example, bad links among it.
+    const ELSEWHERE: [&str; 4] = ["target", "node_modules", ".git", "tour.md"];
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or("");
+        if ELSEWHERE.contains(&name) || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            documents(&path, found);
+        } else if path.extension().is_some_and(|it| it == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// Where the links and pictures of a document lead, and what its headings are called in links.
+fn links_and_anchors(text: &str) -> (Vec<String>, Vec<String>) {
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    let (mut links, mut anchors, mut heading) = (Vec::new(), Vec::new(), None);
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                links.push(dest_url.into_string());
+            }
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => anchors.extend(heading.take().map(|it| anchor(&it))),
+            Event::Text(text) | Event::Code(text) => {
+                if let Some(heading) = &mut heading {
+                    heading.push_str(&text);
+                }
+            }
+            _ => {}
+        }
+    }
+    (links, anchors)
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .chars()
+        .filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    let kept: String = kept.collect();
+    kept.to_lowercase().replace(' ', "-")
+}
+
+/// What is wrong with where a link leads, if anything.
+fn broken(document: &Path, link: &str) -> Option<String> {
+    if ["https://", "http://", "mailto:"]
+        .iter()
+        .any(|it| link.starts_with(it))
+    {
+        return url::Url::parse(link).err().map(|error| error.to_string());
+    }
+    let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+    let target = match path {
+        "" => document.to_owned(),
+        path => document.parent().expect("a folder").join(path),
+    };
+    if !target.exists() {
+        return Some("there is no such file".to_owned());
+    }
+    if fragment.is_empty() || target.extension().is_none_or(|it| it != "md") {
+        return None;
+    }
+    let text = std::fs::read_to_string(target).expect("a document");
+    let is_there = links_and_anchors(&text).1.iter().any(|it| it == fragment);
+    (!is_there).then(|| "there is no such heading".to_owned())
+}
+
+#[test]
+fn every_link_of_every_document_leads_somewhere() {
+    let mut found = Vec::new();
+    documents(&house(""), &mut found);
+    for wanted in [
+        "README.md",
+        "CHANGELOG.md",
+        "ARCHITECTURE.md",
+        "docs/CONNECTOR_CONTRACT.md",
+        "docs/CMA_INTEGRATION.md",
+        "docs/SMOKE_TEST.md",
+        "docs/POSTGRESQL.md",
+    ] {
+        let is_there = found.iter().any(|it| it.ends_with(wanted));
+        assert!(is_there, "{wanted} is missing");
+    }
+    let (mut links, mut faults) = (0, Vec::new());
+    for document in found {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        for link in links_and_anchors(&text).0 {
+            links += 1;
+            if let Some(fault) = broken(&document, &link) {
+                faults.push(format!("{}: {link}: {fault}", document.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(links > 50, "only {links} links were found");
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_seen() {
+    let here = house("docs/webhooks.md");
+    for good in [
+        "api.md",
+        "#templates",
+        "webhooks.md#checking-it",
+        "../README.md",
+        "https://a.test/x",
+    ] {
+        assert_eq!(broken(&here, good), None, "{good}");
+    }
+    for bad in ["nowhere.md", "#nothing", "api.md#nothing", "https://"] {
+        assert!(broken(&here, bad).is_some(), "{bad}");
+    }
 }

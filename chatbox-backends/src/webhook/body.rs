@@ -8,13 +8,20 @@ use serde::{Deserialize, Serialize};
 
 /// The JSON of one delivery.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Delivery")
+)]
 pub struct Body {
     /// What happened.
     #[serde(rename = "type")]
     pub event_type: EventType,
     /// The delivery: the same in every attempt.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: WebhookId,
     /// Whose agent is told.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub mailbox_id: MailboxId,
     /// Where it happened: what `switch_chat` takes.
     pub chat_id: String,
@@ -23,11 +30,13 @@ pub struct Body {
     /// Whether the mailbox looked at this chat.
     pub focal: bool,
     /// When it happened, RFC 3339.
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
     pub timestamp: String,
     /// What the template made of it.
     pub content: String,
     /// What the template for what is not kept made of it; absent where none is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub ephemeral: Option<String>,
     /// `true` where the text was longer than a webhook carries; absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -11,6 +11,7 @@ pub const EVENT_TTL_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What can happen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceKind {
     /// A conversation that was not known before.

@@ -110,6 +110,8 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what webhooks and subscriptions are sent, as a JSON schema
+    EventsSchema,
 }
 
 #[derive(Debug, Subcommand)]
@@ -209,10 +211,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let command = command.unwrap_or(Command::Serve);
     match &command {
         Command::Config(ConfigCommand::Schema) => {
-            let schema = crate::config::schema();
-            let schema = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
-            return show::print(&format!("{schema}\n"));
+            return schema(&crate::config::schema());
         }
+        Command::EventsSchema => return schema(&crate::webhook::schema()),
         Command::Config(ConfigCommand::Check { path: Some(path) }) => {
             global.config = Some(path.clone());
         }
@@ -230,7 +231,10 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     };
     init_log(log_level(level.unwrap_or(usual))?);
     match command {
-        Command::Serve => serve::serve(context.start).await,
+        Command::Serve => {
+            say_unheeded(global.listen.is_some());
+            serve::serve(context.start).await
+        }
         Command::Config(ConfigCommand::Check { .. }) => config_check(&context),
         Command::Restore(command) => backup::restore(&context.start, command, context.json).await,
         Command::Migrate => backup::migrate(&context.start, context.json).await,
@@ -245,6 +249,11 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             outcome
         }
     }
+}
+
+fn schema(schema: &schemars::Schema) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(schema).expect("a schema is JSON");
+    show::print(&format!("{text}\n"))
 }
 
 async fn with_server(client: &Client, command: Command, json: bool) -> Result<(), Failure> {
@@ -262,6 +271,7 @@ async fn with_server(client: &Client, command: Command, json: bool) -> Result<()
         Command::Doctor => doctor(client, json).await,
         Command::Serve
         | Command::Config(_)
+        | Command::EventsSchema
         | Command::Backup { .. }
         | Command::Restore(_)
         | Command::Migrate => Ok(()),
@@ -309,6 +319,14 @@ fn address_of(host: Option<&str>, port: Option<&str>) -> Option<String> {
         true => format!("[{host}]:{port}"),
         false => format!("{host}:{port}"),
     })
+}
+
+/// A variable that somebody set, and that does nothing here, is not passed over in silence.
+fn say_unheeded(listens: bool) {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    for (name, fix) in crate::config::unheeded(is_set, listens) {
+        tracing::warn!("{name} is set and not used; fix: {fix}");
+    }
 }
 
 fn init_log(level: &str) {

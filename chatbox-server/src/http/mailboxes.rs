@@ -11,16 +11,16 @@ use crate::app::{App, MAILBOX};
 use crate::auth::{Caller, draft};
 use crate::mcp;
 use crate::records::{self, MailboxRecord};
-use axum::body::Bytes;
+use crate::webhook::trial;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chatbox_core::id::{MailboxId, Millis, fresh};
+use chatbox_core::id::{MailboxId, fresh};
 use chatbox_core::store::{
     Admin, DeliveryFilter, DeliveryState, Door, LaneScope, Mailbox, NewMailbox, NewRecord, Outcome,
     RecordKind, Standing,
 };
-use chatbox_core::template::{Written, rfc3339};
+use chatbox_core::template::Written;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Instant;
@@ -559,15 +559,6 @@ pub(crate) struct TrialView {
     milliseconds: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct Trial<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    mailbox_id: &'a MailboxId,
-    timestamp: String,
-    content: &'static str,
-}
-
 /// Posts a signed trial to a mailbox's webhook, once and now, and says what it answered.
 #[utoipa::path(
     post,
@@ -584,16 +575,9 @@ pub(crate) async fn test(
     Id(id): Id,
 ) -> Result<Json<TrialView>, Problem> {
     let mailbox = caller.mailbox(&app, &id).await?;
-    let Millis(now) = app.chatbox.store().now().await?;
-    let trial = Trial {
-        kind: "test",
-        mailbox_id: &mailbox.id,
-        timestamp: rfc3339(Millis(now)),
-        content: "This is a trial: nothing was said.",
-    };
-    let body = serde_json::to_vec(&trial).expect("texts are JSON");
+    let body = trial(&mailbox.id, app.chatbox.store().now().await?);
     let began = Instant::now();
-    let attempt = app.webhooks.test(&mailbox.id, Bytes::from(body)).await;
+    let attempt = app.webhooks.test(&mailbox.id, body).await;
     let attempt = attempt.map_err(setup::unusable)?;
     caller.noted(&app, "test_delivery", id.as_str()).await;
     Ok(Json(TrialView {

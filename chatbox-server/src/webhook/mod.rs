@@ -2,9 +2,12 @@
 
 mod event;
 mod hook;
+mod schema;
 mod settings;
 
+pub(crate) use event::trial;
 pub(crate) use hook::Hook;
+pub use schema::schema;
 pub use settings::WebhookSettings;
 
 use crate::app::MAILBOX;

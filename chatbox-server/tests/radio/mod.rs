@@ -22,6 +22,11 @@ use tokio::sync::watch;
 
 pub(crate) const TOKEN: &str = "radio-connector-token";
 
+/// Ada comes.
+pub(crate) const COMES: &str = "(comes)";
+/// Ada goes.
+pub(crate) const GOES: &str = "(goes)";
+
 /// The network: what was said on it, in order, and what was sent to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Radio {
@@ -90,7 +95,7 @@ impl Radio {
         }
     }
 
-    /// Ada says something.
+    /// Ada says something; [`COMES`] and [`GOES`] are not said but done.
     pub(crate) fn say(&self, text: &str) {
         self.said.send_modify(|said| said.push(text.to_owned()));
     }
@@ -110,6 +115,18 @@ impl Radio {
     fn arrival(nth: usize, text: &str) -> Arrival {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let millis = since.expect("it is later than 1970").as_millis();
+        let ada = Sender {
+            id: "ada".into(),
+            name: Some("Ada".to_owned()),
+            is_bot: false,
+        };
+        let body = match text {
+            COMES | GOES => EventBody::Member {
+                who: ada.clone(),
+                present: text == COMES,
+            },
+            _ => EventBody::Message(Content::text(text)),
+        };
         let event = Event {
             id: format!("r{nth}").into(),
             chat: Place {
@@ -117,13 +134,9 @@ impl Radio {
                 kind: ChatKind::Dm,
                 name: None,
             },
-            sender: Sender {
-                id: "ada".into(),
-                name: Some("Ada".to_owned()),
-                is_bot: false,
-            },
+            sender: ada,
             at: Millis(i64::try_from(millis).expect("it is not that late")),
-            body: EventBody::Message(Content::text(text)),
+            body,
             addressed: true,
             late: false,
             group: None,
