@@ -7,7 +7,7 @@ use std::future::{Ready, ready};
 
 /// Nothing to remember.
 #[derive(Debug, Default)]
-pub struct Lent;
+pub struct Lent(());
 
 pub(super) fn tools(_: &Desk) -> Ready<Result<Vec<Tool>, Refusal>> {
     ready(Ok(Vec::new()))
