@@ -78,6 +78,10 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         return Err(bad("invalid_json", "the body is empty"));
     }
     walk(text)?;
+    // A list would be taken for the fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(misfit("", "invalid type: sequence, expected a JSON object"));
+    }
     // Where it does not fit is asked only when it does not.
     serde_json::from_str(text).or_else(|_| {
         let mut json = serde_json::Deserializer::from_str(text);
@@ -339,6 +343,20 @@ mod tests {
         let problem = read::<Order>(body).expect_err("it should be refused");
         assert!(!problem.hint.is_empty());
         (problem.code, problem.detail)
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        #[derive(Debug, Deserialize)]
+        struct Free {
+            #[serde(default)]
+            _limit: Option<u32>,
+        }
+        assert!(read::<Free>(b"{}").is_ok());
+        for list in ["[]", " [null]", "[1]"] {
+            let problem = read::<Free>(list.as_bytes()).expect_err(list);
+            assert_eq!(problem.code, "invalid_field");
+        }
     }
 
     #[test]

@@ -103,9 +103,17 @@ impl Desk {
             return Ok(None);
         };
         let seq = self.store().seq_of(&chat.connection, to).await?;
-        // What was only ever a row is called by its number.
-        let seq = seq.or_else(|| to.as_str().parse().ok().map(Seq));
+        let seq = match (seq, to.as_str().parse()) {
+            (None, Ok(number)) => self.only_a_row(Seq(number)).await?,
+            (seq, _) => seq,
+        };
         Ok(Some(seq.map_or(Reply::Elsewhere, Reply::To)))
+    }
+
+    /// What was only ever a row is called by its number; on a platform with numbers of its own that number is another message.
+    async fn only_a_row(&self, seq: Seq) -> Result<Option<Seq>, Refusal> {
+        let names = self.store().names_of(seq).await?;
+        Ok(names.is_empty().then_some(seq))
     }
 
     /// Under what a question is kept.
