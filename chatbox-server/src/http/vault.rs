@@ -44,8 +44,9 @@ pub(crate) struct NewKey {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reseal {
-    /// Those after this one; from the first on without it.
+    /// Those after this one, as the answer before named it; from the first on without it.
     #[serde(default)]
+    #[schema(pattern = "^((connection|credential|reply)|state/[A-Za-z0-9_]+)/[A-Za-z0-9_]*$")]
     after: Option<String>,
     /// At most so many; 50 where it is left out.
     #[serde(default)]
