@@ -78,8 +78,8 @@ impl Chatbox {
         router::say(&self.house, &chat, author, say, under).await
     }
 
-    /// The same under a key, within the week for which keys are remembered: what was said under it before is not said
-    /// again. Answers with the row it became.
+    /// Says something as [`Chatbox::say`] does, under a key: what was said under it before, within the week for which keys are
+    /// remembered, is not said again. Answers with the row it became.
     ///
     /// # Errors
     /// What the platform does not offer, a chat or message that does not exist, or the store.

@@ -296,8 +296,7 @@ fn alone(link: &Link, event: &Event, accepted: &Accepted) -> Option<Pending> {
     })
 }
 
-/// What is handed out first of a lane that was taken for this row, where the event tells all of it: it
-/// need not be read back.
+/// What is handed out first of a lane that was taken for this row, where the event tells all of it.
 fn first(link: &Link, event: &Event, accepted: &Accepted) -> Option<HandOut> {
     let Handing { delivery, focal } = accepted.first?;
     // What it is about, and what becomes of its files, is known to the store.
