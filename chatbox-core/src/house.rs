@@ -6,7 +6,7 @@ use crate::id::{
     ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
 };
 use crate::link::{Link, locked};
-use crate::push::Endpoint;
+use crate::push::{Endpoint, Passing};
 use crate::rate::Rates;
 use crate::room::Rooms;
 use crate::seal::Seal;
@@ -55,7 +55,7 @@ impl Default for Tuning {
             turn_timeout: Duration::from_secs(120),
             turns: 256,
             sends: 8,
-            hands: 32,
+            hands: 128,
             pause_after: 10,
             reply_ttl: Duration::from_secs(60 * 60),
             retry_first: Duration::from_secs(1),
@@ -125,6 +125,7 @@ pub(crate) struct House {
     pub(crate) backend: RwLock<Option<Arc<dyn CognitiveBackend>>>,
     pub(crate) endpoint: RwLock<Option<Arc<dyn Endpoint>>>,
     pub(crate) rooms: Arc<Rooms>,
+    pub(crate) passing: Arc<Passing>,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
     /// A hand-out may be due.
@@ -157,6 +158,7 @@ impl House {
             backend: RwLock::default(),
             endpoint: RwLock::default(),
             rooms: Rooms::new(hands_due.clone()),
+            passing: Arc::default(),
             turns_due: Notify::new(),
             hands_due,
             closing: CancellationToken::new(),

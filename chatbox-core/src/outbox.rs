@@ -377,6 +377,7 @@ async fn settle(
         delivery: row.map(|row| row.id),
         to,
         pause_after: None,
+        may_wait: false,
     };
     match router::single(house, Step::Settle(Box::new(step))).await? {
         Outcome::Done(Done::Settled { more, .. }) => Ok(Hold::Ours { more }),

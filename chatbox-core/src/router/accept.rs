@@ -9,10 +9,10 @@ use crate::house::{House, millis, wall_clock};
 use crate::id::{Fence, Seq};
 use crate::lease::Lease;
 use crate::link::Link;
-use crate::push::{self, HandOut, Item};
+use crate::push::{self, HandOut, Item, Passed};
 use crate::room::Place;
 use crate::store::{
-    Accept, Accepted, Chat, Done, Hand, Handing, LaneKind, Outcome, Pending, Skip, Step,
+    Accept, Accepted, Chat, Done, Hand, Handing, LaneKey, LaneKind, Outcome, Pending, Skip, Step,
     StoreError, Wake,
 };
 use crate::{meters, wake};
@@ -227,6 +227,7 @@ fn settle(house: &House, link: &Link, arrival: Arrival, became: Became, taken: &
                 && house.backend(&link.mailbox).is_some();
             let at = (became.asked, became.place);
             taken.lane(house, link, event, &accepted, at);
+            pass_on(house, link, event, &accepted);
             if accepted.new_chat {
                 // Subscribers are told.
                 house.hands_due.notify_one();
@@ -263,11 +264,14 @@ impl Taken {
         let lease = claimed.map(|claimed| Lease::new(house, claimed, asked));
         match (lease, place) {
             (Some(lease), Some(place)) if lease.lane.kind == LaneKind::Push => {
-                let first = first(link, event, accepted);
+                let is_first = accepted.handing.is_some_and(|it| it.after.is_none());
+                let first = is_first.then(|| hand_out(link, event, accepted));
+                let came = house.passing.open(&lease.lane);
                 self.hands.push(push::Taking {
                     lease,
                     place,
-                    first,
+                    first: first.flatten(),
+                    came,
                 });
             }
             (Some(lease), _) => {
@@ -296,9 +300,23 @@ fn alone(link: &Link, event: &Event, accepted: &Accepted) -> Option<Pending> {
     })
 }
 
-/// What is handed out first of a lane that was taken for this row, where the event tells all of it.
-fn first(link: &Link, event: &Event, accepted: &Accepted) -> Option<HandOut> {
-    let Handing { delivery, focal } = accepted.first?;
+/// What is handed out where others wait before it: whoever drains the lane here need not read it.
+fn pass_on(house: &House, link: &Link, event: &Event, accepted: &Accepted) {
+    let Some(after) = accepted.handing.and_then(|handing| handing.after) else {
+        return;
+    };
+    let lane = LaneKey::hand(&link.mailbox, accepted.chat);
+    house.passing.pass(&lane, || {
+        let hand_out = hand_out(link, event, accepted)?;
+        Some(Passed { after, hand_out })
+    });
+}
+
+/// A row's hand-out, where the event tells all of it.
+fn hand_out(link: &Link, event: &Event, accepted: &Accepted) -> Option<HandOut> {
+    let Handing {
+        delivery, focal, ..
+    } = accepted.handing?;
     // What it is about, and what becomes of its files, is known to the store.
     let is_plain = matches!(&event.body, EventBody::Message(said) if said.attachments.is_empty())
         && event.body.target().is_none();

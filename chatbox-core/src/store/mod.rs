@@ -28,7 +28,8 @@ pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subsc
 pub use step::{
     Accept, Accepted, Ack, Admin, Appended, Claim, Claimed, Commit, Done, Emit, Hand, Handing,
     LaneKey, LaneKind, LaneScope, MediaStep, NewConnection, NewMailbox, NewRecord, Offer, Once,
-    Outcome, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Under, Wake,
+    Outcome, PATIENCE, PlannedPart, Renew, Settle, Settled, Skip, Step, Switch, TurnEnd, Under,
+    Wake,
 };
 
 pub use trace::{Sent, Story, TurnRow};

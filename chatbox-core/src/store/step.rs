@@ -15,6 +15,7 @@ use crate::id::{
     Seq, SessionId, WorkerId,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One write: what to change, and what it was decided on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -326,6 +327,9 @@ pub struct Settle {
     /// Of a hand-out: its mailbox is paused if as many as this came to nothing in a row, this one included; 0 pauses it
     /// whatever became of this one.
     pub pause_after: Option<u32>,
+    /// Nobody waits for it: it may be kept for a moment, to be committed with what somebody waits for.
+    #[serde(default)]
+    pub may_wait: bool,
 }
 
 /// What becomes of a delivery. Every one but `Custody` and `Retry` is final, except that `Retry` and `Release` also
@@ -703,8 +707,8 @@ pub struct Accepted {
     /// Whether a turn lane was taken for this row alone: nobody had anything to answer in it, and since what was handed
     /// over nothing else came into the chat. Who holds it need not look for what is pending.
     pub alone: bool,
-    /// What is handed out first, where a push lane was taken for this row and nothing waits in it before.
-    pub first: Option<Handing>,
+    /// The row's hand-out, where its mailbox is pushed and wants to hear of the chat.
+    pub handing: Option<Handing>,
 }
 
 /// A row's hand-out, as it was written.
@@ -714,6 +718,8 @@ pub struct Handing {
     pub delivery: DeliveryId,
     /// Whether the mailbox looked at the chat when the row came in.
     pub focal: bool,
+    /// The last one before it in its lane that is not decided yet: with none it is the next to be handed out.
+    pub after: Option<DeliveryId>,
 }
 
 /// A lane taken.
@@ -739,6 +745,16 @@ pub struct Appended {
     /// When.
     pub at: Millis,
 }
+
+impl Step {
+    /// Whether nobody waits for it. A store may keep it for as long as [`PATIENCE`], to commit it with what comes next.
+    pub fn may_wait(&self) -> bool {
+        matches!(self, Self::Settle(settle) if settle.may_wait)
+    }
+}
+
+/// How long a store keeps what nobody waits for. Until then a crash undoes it, as it does a moment earlier in any case.
+pub const PATIENCE: Duration = Duration::from_millis(2);
 
 impl LaneKey {
     /// The lane in which a mailbox answers this chat.

@@ -22,7 +22,8 @@ struct Answer {
     outcomes: Vec<Value>,
 }
 
-/// What became of an arrival: its state, seq, chat, session, whether the chat is new, and the lane taken for it.
+/// What became of an arrival: its state, seq, chat, session, whether the chat is new, the lane taken for it, the chat's row
+/// before it, the chat's name, and its hand-out.
 #[derive(Deserialize)]
 struct Arrived(
     String,
@@ -33,20 +34,16 @@ struct Arrived(
     Option<Taken>,
     Option<i64>,
     Option<String>,
+    Option<Handed>,
 );
 
-/// Owner, key, fence and attempts of a lane, and whether it was taken for this arrival alone; of a push lane what is handed
-/// out first, where nothing waits before it, and whether the mailbox looked there.
+/// Kind, owner, key, fence and attempts of a lane, and whether it was taken for this arrival alone.
 #[derive(Deserialize)]
-struct Taken(
-    String,
-    String,
-    i64,
-    u32,
-    bool,
-    Option<DeliveryId>,
-    Option<bool>,
-);
+struct Taken(LaneKind, String, String, i64, u32, bool);
+
+/// A hand-out, whether the mailbox looked there, and the last one that waits before it.
+#[derive(Deserialize)]
+struct Handed(DeliveryId, bool, Option<DeliveryId>);
 
 /// Whether a step is taken together with its neighbours of this sort.
 fn is_arrival(step: &Step) -> bool {
@@ -77,7 +74,7 @@ pub(super) fn decode(steps: &[&Step], answer: &str) -> serde_json::Result<Vec<Ou
 }
 
 fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
-    let Arrived(state, seq, chat, session, fresh, taken, prev, name) = arrived;
+    let Arrived(state, seq, chat, session, fresh, taken, prev, name, handed) = arrived;
     Ok(match (state.as_str(), seq, chat, session) {
         ("stale", ..) => Outcome::Stale,
         ("fenced", ..) => Outcome::Fenced,
@@ -91,31 +88,25 @@ fn outcome(arrived: Arrived, at: Millis) -> serde_json::Result<Outcome> {
             name,
             at,
             new_chat: fresh == Some(true),
-            alone: taken.as_ref().is_some_and(|taken| taken.4),
-            first: taken.as_ref().and_then(first),
+            alone: taken.as_ref().is_some_and(|taken| taken.5),
+            handing: handed.map(handing),
             claimed: taken.map(claimed),
         })),
         _ => return Err(serde_json::Error::custom("an arrival without a row")),
     })
 }
 
-fn first(taken: &Taken) -> Option<Handing> {
-    Some(Handing {
-        delivery: taken.5?,
-        focal: taken.6?,
-    })
+fn handing(Handed(delivery, focal, after): Handed) -> Handing {
+    Handing {
+        delivery,
+        focal,
+        after,
+    }
 }
 
-fn claimed(Taken(owner, key, fence, attempts, _, _, focal): Taken) -> Claimed {
+fn claimed(Taken(kind, owner, key, fence, attempts, _): Taken) -> Claimed {
     Claimed {
-        lane: LaneKey {
-            kind: match focal {
-                Some(_) => LaneKind::Push,
-                None => LaneKind::Turn,
-            },
-            owner,
-            key,
-        },
+        lane: LaneKey { kind, owner, key },
         fence: Fence(fence),
         attempts,
     }

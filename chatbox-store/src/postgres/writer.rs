@@ -1,12 +1,13 @@
-//! The writer: one task that drains what is queued, commits it in one transaction and then answers.
+//! The writer: one task that drains what is queued, commits it in one transaction and then answers. What nobody waits for
+//! is kept for a moment, so that it costs no commit of its own where another comes.
 
 use super::neighbours::Teller;
 use super::{SILENCE, failed, silent, wire};
-use chatbox_core::store::{Outcome, Step, StoreError};
+use chatbox_core::store::{Outcome, PATIENCE, Step, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor, PgConnection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The most steps in one transaction, unless one call brings more.
 const BATCH: usize = 512;
@@ -31,6 +32,12 @@ struct Call {
     answer: oneshot::Sender<Answer>,
 }
 
+impl Call {
+    fn may_wait(&self) -> bool {
+        self.steps.iter().all(Step::may_wait)
+    }
+}
+
 impl Writer {
     /// Starts the task. It ends when the way to it is dropped and what is queued is committed.
     pub(super) fn start(options: PgConnectOptions, teller: Teller) -> Self {
@@ -53,9 +60,8 @@ impl Writer {
 
 async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Receiver<Call>) {
     let mut connection = None;
-    while let Some(first) = calls.recv().await {
-        let mut batch = vec![first];
-        let mut size = batch[0].steps.len();
+    while let Some(mut batch) = next(&mut calls).await {
+        let mut size: usize = batch.iter().map(|call| call.steps.len()).sum();
         while size < BATCH {
             let Ok(call) = calls.try_recv() else {
                 break;
@@ -65,6 +71,20 @@ async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Recei
         }
         connection = commit_all(connection, &options, &teller, batch).await;
     }
+}
+
+/// The next call that somebody waits for, behind those that nobody waits for; or these alone, when they are kept long
+/// enough.
+async fn next(calls: &mut mpsc::Receiver<Call>) -> Option<Vec<Call>> {
+    let mut batch = vec![calls.recv().await?];
+    let until = Instant::now() + PATIENCE;
+    while batch.len() < BATCH && batch.iter().all(Call::may_wait) {
+        match timeout_at(until, calls.recv()).await {
+            Ok(Some(call)) => batch.push(call),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Some(batch)
 }
 
 /// Commits the calls and answers them. Returns the connection if it can be used again.

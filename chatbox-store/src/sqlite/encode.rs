@@ -1,11 +1,12 @@
 //! Steps as the JSON that the batch text reads. What is only carried (bodies, authors, the platform's own words) goes as
 //! text inside it, so that the database stores it to the letter and never parses it.
 
-use chatbox_core::connector::Revision;
+use chatbox_core::connector::{Receipt, Revision};
 use chatbox_core::event::{ChatKind, EventBody, Media};
-use chatbox_core::id::{ConnectionId, EventId, Fence};
+use chatbox_core::id::{ConnectionId, DeliveryId, EventId, Fence};
 use chatbox_core::store::{
-    Accept, Admin, Commit, Emit, MEDIA_WAIT_MS, Step, StoreError, Under, Wake,
+    Accept, Admin, Commit, Emit, LaneKind, MEDIA_WAIT_MS, Settle, Settled, Step, StoreError, Under,
+    Wake,
 };
 use serde::Serialize;
 use std::fmt;
@@ -18,6 +19,14 @@ pub(super) enum Encoded {
         json: String,
         /// What a repetition of it has in common with it.
         same: Option<Same>,
+    },
+    /// A delivery that is decided about.
+    Settle {
+        json: String,
+        /// Whose lane it is in.
+        owner: String,
+        /// A hand-out that was taken, where nothing else is to be said of it: all of a batch can be settled at once.
+        taken: Option<DeliveryId>,
     },
     /// Any other step.
     Act(String),
@@ -50,6 +59,11 @@ impl Encoded {
                 json: json(step)?,
                 same: None,
             },
+            Step::Settle(settle) => Self::Settle {
+                json: json(step)?,
+                owner: settle.lane.owner.clone(),
+                taken: taken(settle),
+            },
             Step::Commit(commit) => Self::Act(json(&CommitRow::of(commit)?)?),
             Step::Emit(emit) => Self::Act(json(&EmitRow::of(emit)?)?),
             Step::Together { all } => {
@@ -59,6 +73,13 @@ impl Encoded {
             other => Self::Act(json(other)?),
         })
     }
+}
+
+fn taken(settle: &Settle) -> Option<DeliveryId> {
+    let is_taken = settle.lane.kind == LaneKind::Push
+        && settle.pause_after.is_none()
+        && matches!(&settle.to, Settled::Delivered { receipt } if *receipt == Receipt::default());
+    settle.delivery.filter(|_| is_taken)
 }
 
 /// One of several that go together.

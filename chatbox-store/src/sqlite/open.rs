@@ -17,7 +17,7 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 const SCHEMA_SQL: &str = include_str!("sql/schema.sql");
 /// What steps are made of, for the writing connection only. `steps.sql` comes first: the others hang on its tables.
-const MACHINERY_SQL: [&str; 13] = [
+const MACHINERY_SQL: [&str; 14] = [
     include_str!("sql/steps.sql"),
     include_str!("sql/accept.sql"),
     include_str!("sql/lanes.sql"),
@@ -25,6 +25,7 @@ const MACHINERY_SQL: [&str; 13] = [
     include_str!("sql/emit.sql"),
     include_str!("sql/commit.sql"),
     include_str!("sql/settle.sql"),
+    include_str!("sql/handed.sql"),
     include_str!("sql/files.sql"),
     include_str!("sql/admin.sql"),
     include_str!("sql/records.sql"),

@@ -1,17 +1,18 @@
 //! The one writer: a task that owns the one connection that writes. It drains what is queued, with no timer, and makes
-//! it one transaction; callers are answered after the commit is on disk.
+//! it one transaction; callers are answered after the commit is on disk. What nobody waits for is kept for a moment, so
+//! that it costs no commit of its own where another comes.
 
 use super::batch::{Batch, undone};
 use super::encode::Encoded;
 use super::open::Lock;
 use super::search;
-use chatbox_core::store::{Outcome, Step, StoreError};
+use chatbox_core::store::{Outcome, PATIENCE, Step, StoreError};
 use futures_util::{Stream, TryStreamExt};
 use sqlx::sqlite::{SqliteConnection, SqliteQueryResult, SqliteRow};
 use sqlx::{Connection, Either, Executor};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The most steps in one transaction. A call with more is a transaction by itself.
 const BATCH: usize = 512;
@@ -22,10 +23,10 @@ const IDLE: Duration = Duration::from_millis(500);
 
 // A batch is one statement, which is a transaction by itself: one command to the connection's thread, whatever it holds.
 // What it answers is read before it commits and told after.
-const ARRIVE_SQL: &str = "INSERT INTO arriving (batch) VALUES (?1) RETURNING (SELECT outcomes FROM arrived) AS arrived, '[]' AS acted";
-const ACT_SQL: &str = "INSERT INTO acting (batch) VALUES (?2) RETURNING '[]' AS arrived, (SELECT outcomes FROM acted) AS acted";
-const BOTH_SQL: &str = "INSERT INTO mixed (arrivals, acts) VALUES (?1, ?2) \
-     RETURNING (SELECT outcomes FROM arrived) AS arrived, (SELECT outcomes FROM acted) AS acted";
+const BATCH_SQL: &str = "INSERT INTO batches (handed, arrivals, acts) VALUES (?1, ?2, ?3) RETURNING \
+     CASE ?1 WHEN '[]' THEN '[]' ELSE (SELECT outcomes FROM handed_over) END AS handed, \
+     CASE ?2 WHEN '[]' THEN '[]' ELSE (SELECT outcomes FROM arrived) END AS arrived, \
+     CASE ?3 WHEN '[]' THEN '[]' ELSE (SELECT outcomes FROM acted) END AS acted";
 
 /// Where steps are handed in.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ enum Request {
 #[derive(Debug)]
 struct Call {
     steps: Vec<Encoded>,
+    may_wait: bool,
     answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
 }
 
@@ -64,11 +66,16 @@ impl Writer {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
+        let may_wait = steps.iter().all(Step::may_wait);
         let steps: Result<_, _> = steps.iter().map(Encoded::of).collect();
         let steps = steps?;
         let (answer, answered) = oneshot::channel();
-        self.ask(Request::Commit(Call { steps, answer }), answered)
-            .await?
+        let call = Call {
+            steps,
+            may_wait,
+            answer,
+        };
+        self.ask(Request::Commit(call), answered).await?
     }
 
     /// Brings the search index up to the log's head.
@@ -152,22 +159,29 @@ impl Task {
         }
     }
 
-    /// Serves a request and the commits that wait behind it. `Some` when it is time to close.
+    /// Serves a request and the commits that wait behind it; where nobody waits for those, after a moment with what comes
+    /// meanwhile. `Some` when it is time to close.
     async fn serve(&mut self, request: Request) -> Option<oneshot::Sender<()>> {
+        let until = Instant::now() + PATIENCE;
         let mut calls = Vec::new();
         let mut steps = 0;
+        let mut may_wait = true;
         let mut next = Some(request);
         let mut other = None;
         while let Some(request) = next.take() {
             match request {
                 Request::Commit(call) => {
                     steps += call.steps.len();
+                    may_wait &= call.may_wait;
                     calls.push(call);
                 }
                 request => other = Some(request),
             }
             if steps < BATCH && other.is_none() {
-                next = self.queue.try_recv().ok();
+                next = match may_wait {
+                    true => timeout_at(until, self.queue.recv()).await.ok().flatten(),
+                    false => self.queue.try_recv().ok(),
+                };
             }
         }
         // What goes together and cannot be made ends its transaction: it must not be anybody else's as well.
@@ -236,15 +250,11 @@ impl Task {
     ) -> Result<Vec<Outcome>, StoreError> {
         let mut batch = Batch::default();
         steps.into_iter().for_each(|step| batch.push(step));
-        let sql = match (batch.arrivals(), batch.acts()) {
-            (_, 0) => ARRIVE_SQL,
-            (0, _) => ACT_SQL,
-            _ => BOTH_SQL,
-        };
-        let (arrivals, acts, order) = batch.finish();
-        let query = sqlx::query(sql).bind(arrivals).bind(acts);
+        let arrays = batch.finish();
+        let query = sqlx::query(BATCH_SQL).bind(arrays.handed);
+        let query = query.bind(arrays.arrivals).bind(arrays.acts);
         let row = answer_of(self.connection.fetch_many(query)).await;
-        order.outcomes(row.map_err(failed)?.as_ref())
+        arrays.order.outcomes(row.map_err(failed)?.as_ref())
     }
 }
 

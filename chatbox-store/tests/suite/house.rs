@@ -292,6 +292,7 @@ pub(crate) fn settle(held: &Claimed, delivery: Option<DeliveryId>, to: Settled) 
         delivery,
         to,
         pause_after: None,
+        may_wait: false,
     }))
 }
 

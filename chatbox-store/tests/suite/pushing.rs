@@ -6,9 +6,9 @@ use super::house::{
 };
 use chatbox_core::id::{ChatId, DeliveryId, MailboxId, Seq};
 use chatbox_core::store::{
-    Accept, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, Hand, Handing,
-    LaneKey, LaneKind, LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing, Step, Store,
-    Switch,
+    Accept, Accepted, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, Hand,
+    Handing, LaneKey, LaneKind, LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing,
+    Step, Store, Switch,
 };
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ async fn settle(
         delivery: Some(id),
         to,
         pause_after,
+        may_wait: false,
     }));
     match house.one(settle).await {
         Outcome::Done(Done::Settled { more, paused }) => (more, paused),
@@ -118,7 +119,9 @@ pub(crate) async fn an_offer_takes_the_push_lane_once(store: Arc<dyn Store>) {
     let rows: Vec<_> = outcomes.into_iter().map(accepted).collect();
     let lanes: Vec<_> = rows.iter().map(|row| row.claimed.is_some()).collect();
     assert_eq!(lanes, [false, true, false, true], "the first offer of each");
-    assert_eq!(rows[1].first, None, "another waits before it");
+    let queue = queued(&house, rows[1].chat).await;
+    let after: Vec<_> = rows[..3].iter().map(|row| handing(row).after).collect();
+    assert_eq!(after, [None, Some(queue[0].id), Some(queue[1].id)]);
     let held = rows[3].claimed.clone().expect("it was taken");
     assert_eq!(held.lane, LaneKey::hand(&"m".into(), rows[3].chat));
     assert_eq!((held.fence.0, held.attempts), (1, 1));
@@ -126,8 +129,9 @@ pub(crate) async fn an_offer_takes_the_push_lane_once(store: Arc<dyn Store>) {
     let first = Handing {
         delivery: queue[0].id,
         focal: false,
+        after: None,
     };
-    assert_eq!(rows[3].first, Some(first));
+    assert_eq!(rows[3].handing, Some(first));
     assert!(
         house.claim(LaneKind::Push).await.is_empty(),
         "both are held"
@@ -135,36 +139,45 @@ pub(crate) async fn an_offer_takes_the_push_lane_once(store: Arc<dyn Store>) {
 
     switch(&house, Some(rows[3].chat)).await;
     let behind = accepted(house.one(offered("e5", "g2")).await);
-    assert_eq!((behind.claimed, behind.first), (None, None), "it is held");
+    assert_eq!(handing(&behind).after, None, "that was superseded");
+    let next = accepted(house.one(offered("e5b", "g2")).await);
+    assert_eq!(handing(&next).after, Some(handing(&behind).delivery));
+    assert_eq!(behind.claimed, None, "it is held");
     for waiting in queued(&house, rows[3].chat).await {
         settle(&house, &held, waiting.id, delivered("x"), None).await;
     }
     let again = accepted(house.one(offered("e6", "g2")).await);
     let held = again.claimed.expect("it sleeps");
     assert_eq!((held.fence.0, held.attempts), (2, 1));
-    assert!(again.first.expect("nothing waits before it").focal);
+    let last = again.handing.expect("it is handed");
+    assert_eq!((last.focal, last.after), (true, None), "nothing is left");
+}
+
+fn handing(row: &Accepted) -> Handing {
+    row.handing.expect("it is handed")
 }
 
 pub(crate) async fn what_waits_longer_is_not_taken_by_an_offer(store: Arc<dyn Store>) {
     let house = pushed(store).await;
     let first = accepted(house.one(offered("e1", "d1")).await);
+    let id = handing(&first).delivery;
     let held = first.claimed.expect("it sleeps");
     let again = Settled::Retry {
         after_ms: LONG,
         reason: "busy".to_owned(),
     };
-    let id = first.first.expect("nothing waits before it").delivery;
     settle(&house, &held, id, again, None).await;
     let behind = accepted(house.one(offered("e2", "d1")).await);
     assert_eq!(behind.claimed, None, "the one before it waits");
 
     stand(&house, Standing::Paused).await;
     let paused = accepted(house.one(offered("e3", "d2")).await);
-    assert_eq!((paused.claimed, paused.first), (None, None), "it is paused");
+    assert_eq!(paused.claimed, None, "it is paused");
     stand(&house, Standing::Active).await;
     let next = accepted(house.one(offered("e4", "d2")).await);
     assert!(next.claimed.is_some());
-    assert_eq!(next.first, None, "what came while it was paused goes first");
+    let waits = handing(&paused).delivery;
+    assert_eq!(handing(&next).after, Some(waits), "it goes first");
 }
 
 pub(crate) async fn a_hand_out_that_ended_hands_over(store: Arc<dyn Store>) {
@@ -263,6 +276,7 @@ pub(crate) async fn what_is_not_pushed_any_more_is_superseded(store: Arc<dyn Sto
         delivery: Some(id),
         to: delivered("x"),
         pause_after: None,
+        may_wait: false,
     }));
     assert!(matches!(house.one(late).await, Outcome::Fenced));
     let superseded = DeliveryFilter {

@@ -57,8 +57,8 @@ impl World {
         let idle = self.is_all_answered(&chat, seq);
         let turn = self.wake_mailbox(&accept, &chat, seq, now);
         let alone = idle && turn.is_some();
-        let (hand, first) = handed.unzip();
-        let claimed = turn.or(hand);
+        let (handing, hand) = handed.unzip();
+        let claimed = turn.or(hand.flatten());
         Outcome::Done(Done::Accepted(Accepted {
             seq,
             prev,
@@ -69,7 +69,7 @@ impl World {
             new_chat,
             claimed,
             alone,
-            first: first.flatten(),
+            handing,
         }))
     }
 

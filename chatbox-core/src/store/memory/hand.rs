@@ -9,15 +9,15 @@ use crate::store::{
 };
 
 impl World {
-    /// A mailbox that is pushed is handed the row, unless it does not want to hear of the chat. The lane, if it was taken for
-    /// it, and what is handed out first where nothing waits before.
+    /// A mailbox that is pushed is handed the row, unless it does not want to hear of the chat: what is written, and the
+    /// lane if it was taken for it.
     pub(super) fn hand_out(
         &mut self,
         accept: &Accept,
         chat: &Chat,
         seq: Seq,
         now: Millis,
-    ) -> Option<(Claimed, Option<Handing>)> {
+    ) -> Option<(Handing, Option<Claimed>)> {
         let mailbox = self.mailboxes.get(&chat.mailbox);
         let pushed = mailbox.filter(|it| it.door == Door::Push);
         let member = (chat.id, chat.mailbox.as_str().to_owned());
@@ -44,22 +44,31 @@ impl World {
             reason: None,
             at: now,
         };
+        let handing = Handing {
+            delivery: id,
+            focal,
+            after: self.last_open(&lane),
+        };
         let since = now;
         self.outbox.insert(id, Sent { delivery, since });
         let is_paused = self.is_paused(&lane);
         let found = self.lane_mut(&lane);
-        let is_first = !found.wants();
         found.wake(id.0, now);
-        let offer = hand.offer.as_ref()?;
         let is_free = found.holder.is_none() && found.due <= now && !is_paused;
-        let handing = Handing {
-            delivery: id,
-            focal,
-        };
-        is_free.then(|| {
-            let claimed = self.take(lane, offer, now);
-            (claimed, is_first.then_some(handing))
-        })
+        let offer = hand.offer.as_ref().filter(|_| is_free);
+        let claimed = offer.map(|offer| self.take(lane, offer, now));
+        Some((handing, claimed))
+    }
+
+    /// The last delivery of a lane that is not decided yet.
+    fn last_open(&self, lane: &LaneKey) -> Option<DeliveryId> {
+        let mut sent = self.outbox.iter().rev();
+        let open = sent.find(|(_, sent)| {
+            let state = sent.delivery.state;
+            sent.delivery.lane == *lane
+                && matches!(state, DeliveryState::Queued | DeliveryState::Custody)
+        });
+        open.map(|(id, _)| *id)
     }
 
     /// What was said in a chat that the mailbox now reads itself need not be announced any more.

@@ -171,18 +171,18 @@ BEGIN
     INSERT INTO turns (id, owner, key, fence, head, attempt, state, at)
     SELECT turn, owner, key, fence, head, attempts, 'claimed', now FROM taken
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts, alone, NULL, NULL)) INTO v_taken FROM taken;
+  SELECT jsonb_object_agg(i, jsonb_build_array('turn', owner, key, fence, attempts, alone)) INTO v_taken FROM taken;
   RETURN v_taken;
 END $$;
 
 -- Mailboxes that are pushed are handed their rows, unless they do not want to hear of the chat. A push lane that sleeps and
--- is due is taken by the first who offers. Answers for each taken lane: the arrival's place, the lane, its fence, its
--- attempts, and what is handed out first where nothing waits before it.
+-- is due is taken by the first who offers. Answers by the arrivals' places: the lane that was taken, its fence and its
+-- attempts; and the hand-outs, each with whether the mailbox looks there and the last one that waits before it.
 CREATE FUNCTION chatbox_hand_v1(arrivals arrival_v1[], now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_count bigint;
   v_last bigint;
-  v_taken jsonb;
+  v_answer jsonb;
 BEGIN
   SELECT count(*) INTO v_count FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
     WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
@@ -200,7 +200,7 @@ BEGIN
     RETURNING id, seq, owner, key
   ), asked AS (
     SELECT h.id, h.owner, h.key, a.i, a.worker, a.lease, a.focal IS NOT DISTINCT FROM a.chat AS focal,
-      min(h.id) OVER lane AS oldest, max(h.id) OVER lane AS newest,
+      max(h.id) OVER lane AS newest, lag(h.id) OVER (PARTITION BY h.owner, h.key ORDER BY h.id) AS before,
       row_number() OVER (PARTITION BY h.owner, h.key ORDER BY a.worker IS NULL, h.id) = 1 AS offers
     FROM handed h JOIN unnest(arrivals) a ON a.seq = h.seq AND a.state = 'new'
     WINDOW lane AS (PARTITION BY h.owner, h.key)
@@ -208,7 +208,7 @@ BEGIN
     SELECT l.owner, l.key, l.state, l.due, l.wanted > l.done AS wants
     FROM lanes l JOIN asked USING (owner, key) WHERE l.kind = 'push' AND offers FOR UPDATE OF l
   ), decided AS MATERIALIZED (
-    SELECT asked.*, id = oldest AND NOT coalesce(wants, false) AS is_first,
+    SELECT asked.*,
       worker IS NOT NULL AND (state IS NULL OR state = 'asleep' AND (NOT wants OR due <= now))
         AND NOT EXISTS (SELECT FROM readers r WHERE r.id = asked.owner AND r.status <> 'active') AS takes
     FROM asked LEFT JOIN found USING (owner, key) WHERE offers
@@ -227,14 +227,21 @@ BEGIN
       attempts = l.attempts + excluded.attempts
     RETURNING l.owner, l.key, l.fence, l.attempts
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(
-    owner, key, fence, attempts, false, CASE WHEN is_first THEN id END, focal)) INTO v_taken
-  FROM decided JOIN woken USING (owner, key) WHERE takes;
-  RETURN v_taken;
+  SELECT jsonb_build_object(
+    'taken', (
+      SELECT jsonb_object_agg(i, jsonb_build_array('push', owner, key, fence, attempts, false))
+      FROM decided JOIN woken USING (owner, key) WHERE takes),
+    'handed', (
+      -- The rows of this very statement are not seen yet: those before them are older ones.
+      SELECT jsonb_object_agg(i, jsonb_build_array(id, focal, coalesce(before, (
+        SELECT o.id FROM outbox o WHERE o.owner = asked.owner AND o.key = asked.key AND o.state IN ('queued', 'custody')
+        ORDER BY o.id DESC LIMIT 1)))) FROM asked))
+  INTO v_answer;
+  RETURN v_answer;
 END $$;
 
--- Takes arrivals in, in their order. Answers per step: its state, seq, chat, session, whether the chat is new, and
--- the lane taken for it.
+-- Takes arrivals in, in their order. Answers per step: its state, seq, chat, session, whether the chat is new, the lane
+-- taken for it, the chat's row before it, the chat's name, and its hand-out.
 CREATE FUNCTION chatbox_accept_v1(steps jsonb, now bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_head bigint;
@@ -330,7 +337,7 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_array(
       state,
       CASE WHEN state = 'duplicate' THEN coalesce(seq, chatbox_seq_of_v1(conn, event, NULL)) ELSE seq END,
-      chat, session, seq = ANY (v_firsts), coalesce(v_taken -> i::text, v_handed -> i::text), prev, title) ORDER BY i)
+      chat, session, seq = ANY (v_firsts), coalesce(v_taken -> i::text, v_handed -> 'taken' -> i::text), prev, title, v_handed -> 'handed' -> i::text) ORDER BY i)
     FROM (
       SELECT i, state, seq, conn, event, chat, session, title,
         CASE state WHEN 'new' THEN coalesce(lag(seq) OVER (PARTITION BY state, chat ORDER BY i), chat_head) END AS prev

@@ -78,7 +78,17 @@ CREATE TEMP TABLE claims (
   alone     INTEGER NOT NULL
 );
 
--- The push lanes that they take, with what is handed out first where nothing waits before it.
+-- What is handed to mailboxes that are pushed. `after` is the last that waits before it in its lane.
+CREATE TEMP TABLE hand_outs (
+  i      INTEGER PRIMARY KEY,
+  id     INTEGER NOT NULL,
+  owner  TEXT NOT NULL,
+  key    TEXT NOT NULL,
+  focal  INTEGER NOT NULL,
+  after  INTEGER
+);
+
+-- The push lanes that they take.
 CREATE TEMP TABLE hand_claims (
   i         INTEGER PRIMARY KEY,
   now       INTEGER NOT NULL,
@@ -88,8 +98,7 @@ CREATE TEMP TABLE hand_claims (
   key       TEXT NOT NULL,
   fence     INTEGER NOT NULL,
   attempts  INTEGER NOT NULL,
-  first     INTEGER,
-  focal     INTEGER NOT NULL
+  UNIQUE (owner, key)
 );
 
 -- A conversation not seen before. Where two speak it belongs to the person's session, whichever chat they use. New chats

@@ -17,10 +17,11 @@ END;
 CREATE TEMP VIEW acted AS
 SELECT json_group_array(json(outcome) ORDER BY i) AS outcomes FROM steps;
 
--- Arrivals go before all others.
-CREATE TEMP VIEW mixed AS SELECT '' AS arrivals, '' AS acts;
+-- A batch whole. What was handed over goes first: a lane that rests by it can be taken by an arrival of the same batch.
+CREATE TEMP VIEW batches AS SELECT '' AS handed, '' AS arrivals, '' AS acts;
 
-CREATE TEMP TRIGGER mix INSTEAD OF INSERT ON mixed BEGIN
-  INSERT INTO arriving (batch) VALUES (NEW.arrivals);
-  INSERT INTO acting (batch) VALUES (NEW.acts);
+CREATE TEMP TRIGGER do_all INSTEAD OF INSERT ON batches BEGIN
+  INSERT INTO handing (batch) SELECT NEW.handed WHERE NEW.handed <> '[]';
+  INSERT INTO arriving (batch) SELECT NEW.arrivals WHERE NEW.arrivals <> '[]';
+  INSERT INTO acting (batch) SELECT NEW.acts WHERE NEW.acts <> '[]';
 END;

@@ -7,6 +7,7 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
   DELETE FROM known;
   DELETE FROM fresh;
   DELETE FROM claims;
+  DELETE FROM hand_outs;
   DELETE FROM hand_claims;
 
   INSERT INTO arrivals (
@@ -103,29 +104,32 @@ CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arriving BEGIN
          iif(f.focal, '{"focal":true}', '{"focal":false}')
   FROM fresh AS f JOIN members AS m ON m.chat = f.chat AND m.reader = f.mailbox AND NOT m.muted
   WHERE f.hand IS NOT NULL ORDER BY f.i;
-  INSERT INTO hand_claims (i, now, worker, lease, owner, key, fence, attempts, first, focal)
-  SELECT
-    min(f.i), f.now, f.worker, f.lease, o.owner, o.key, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1,
-    iif((l.state IS NULL OR l.wanted <= l.done)
-      AND NOT EXISTS (SELECT 1 FROM fresh AS e WHERE e.i < f.i AND e.chat = f.chat AND e.hand IS NOT NULL), o.id, NULL),
-    f.focal
-  FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
-  LEFT JOIN lanes AS l ON l.kind = 'push' AND l.owner = o.owner AND l.key = o.key
-  WHERE f.hand IS NOT NULL AND f.worker IS NOT NULL
+  INSERT INTO hand_outs (i, id, owner, key, focal, after)
+  SELECT f.i, o.id, o.owner, o.key, f.focal, (
+    SELECT max(b.id) FROM outbox AS b
+    WHERE b.owner = o.owner AND b.key = o.key AND b.state IN ('queued', 'custody') AND b.id < o.id)
+  FROM fresh AS f CROSS JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox WHERE f.hand IS NOT NULL;
+  INSERT INTO hand_claims (i, now, worker, lease, owner, key, fence, attempts)
+  SELECT min(f.i), f.now, f.worker, f.lease, h.owner, h.key, coalesce(l.fence, 0) + 1, coalesce(l.attempts, 0) + 1
+  FROM hand_outs AS h CROSS JOIN fresh AS f ON f.i = h.i
+  LEFT JOIN lanes AS l ON l.kind = 'push' AND l.owner = h.owner AND l.key = h.key
+  WHERE f.worker IS NOT NULL
     AND (l.state IS NULL OR (l.state = 'asleep' AND (l.wanted <= l.done OR l.due <= f.now)))
-    AND NOT EXISTS (SELECT 1 FROM readers WHERE id = o.owner AND status <> 'active')
-  GROUP BY o.owner, o.key;
-  INSERT INTO lanes (kind, owner, key, wanted, due)
-  SELECT 'push', o.owner, o.key, max(o.id), f.now FROM fresh AS f JOIN outbox AS o ON o.seq = f.seq AND o.owner = f.mailbox
-  WHERE f.hand IS NOT NULL GROUP BY o.owner, o.key
+    AND NOT EXISTS (SELECT 1 FROM readers WHERE id = h.owner AND status <> 'active')
+  GROUP BY h.owner, h.key;
+  INSERT INTO lanes (kind, owner, key, wanted, due, state, fence, attempts, holder, until)
+  SELECT 'push', h.owner, h.key, max(h.id), f.now, iif(c.i IS NULL, 'asleep', 'busy'), coalesce(c.fence, 0),
+    coalesce(c.attempts, 0), c.worker, iif(c.i IS NULL, 0, c.now + c.lease)
+  FROM hand_outs AS h CROSS JOIN fresh AS f ON f.i = h.i LEFT JOIN hand_claims AS c ON c.owner = h.owner AND c.key = h.key
+  GROUP BY h.owner, h.key
   ON CONFLICT (kind, owner, key) DO UPDATE SET
     due = iif(wanted > done, max(due, excluded.due), excluded.due),
-    wanted = excluded.wanted;
-
-  UPDATE lanes SET
-    state = 'busy', fence = c.fence, attempts = c.attempts, holder = c.worker, until = c.now + c.lease
-  FROM hand_claims AS c
-  WHERE lanes.kind = 'push' AND lanes.owner = c.owner AND lanes.key = c.key;
+    wanted = excluded.wanted,
+    state = iif(excluded.state = 'busy', 'busy', state),
+    fence = max(fence, excluded.fence),
+    attempts = max(attempts, excluded.attempts),
+    holder = coalesce(excluded.holder, holder),
+    until = iif(excluded.state = 'busy', excluded.until, until);
 
   -- An offer takes the lane if it sleeps and is due after this row: after what it waits for anyway, and after what the rows
   -- of this batch up to this one ask for. The first offer that can have it has it.
@@ -178,10 +182,12 @@ SELECT json_group_array(json(CASE
       WHEN p.i IS NOT NULL THEN json_object(
         'lane', json_object('kind', 'push', 'owner', p.owner, 'key', p.key), 'fence', p.fence, 'attempts', p.attempts)
       END,
-    'first', iif(p.first IS NULL, NULL, json_object('delivery', p.first, 'focal', json(iif(p.focal, 'true', 'false')))))
+    'handing', iif(h.i IS NULL, NULL, json_object(
+      'delivery', h.id, 'focal', json(iif(h.focal, 'true', 'false')), 'after', h.after)))
   END) ORDER BY a.i) AS outcomes
 FROM arrivals AS a
 LEFT JOIN known AS k ON k.i = a.i
 LEFT JOIN fresh AS f ON f.i = a.i
 LEFT JOIN claims AS c ON c.i = a.i
+LEFT JOIN hand_outs AS h ON h.i = a.i
 LEFT JOIN hand_claims AS p ON p.i = a.i;
