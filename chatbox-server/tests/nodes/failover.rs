@@ -50,6 +50,7 @@ async fn a_database_that_goes_away_again_and_again_loses_and_doubles_nothing() {
     let mut said = Vec::new();
     let posted = std::thread::scope(|scope| {
         let posters = posters(scope, [&a, &b], &feed, &over);
+        let ends = Ends(&over);
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
                 for (round, away) in AWAY.into_iter().cycle().take(4).enumerate() {
@@ -59,7 +60,7 @@ async fn a_database_that_goes_away_again_and_again_loses_and_doubles_nothing() {
                     said.push(words);
                     recovers([&a, &b], &feed, round).await;
                 }
-                over.store(true, Ordering::SeqCst);
+                drop(ends);
             });
         });
         let ends = posters.into_iter().map(|it| it.join().expect("it posts"));
@@ -71,6 +72,15 @@ async fn a_database_that_goes_away_again_and_again_loses_and_doubles_nothing() {
     .await;
     nothing_lost_nothing_twice(&house, &feed, posted);
     everything_answered(&house, &platform, &said).await;
+}
+
+/// Ends the posting when it is dropped, whatever went wrong before.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Posts to both servers until it is over.
@@ -185,10 +195,30 @@ async fn everything_answered(house: &House, platform: &telegram::Server, said: &
         let sql = "SELECT count(*) FROM outbox WHERE state = 'unknown'";
         asked(house, sql)[0].parse::<usize>().expect("a number")
     };
-    until("she is answered", SOON * 2, || {
-        told(platform).len() + in_doubt() >= said.len()
-    })
-    .await;
+    let began = Instant::now();
+    while told(platform).len() + in_doubt() < said.len() {
+        if began.elapsed() > SOON * 2 {
+            eprintln!("TOLD {:?}", told(platform));
+            for sql in [
+                "SELECT to_jsonb(o)::text FROM outbox o ORDER BY id",
+                "SELECT to_jsonb(l)::text FROM lanes l WHERE owner <> 'x'",
+                "SELECT to_jsonb(l)::text || c.body FROM log l JOIN content c USING (seq) WHERE conn <> 'zz' AND body NOT LIKE '%hello%'",
+                "SELECT to_jsonb(l)::text FROM turns l ORDER BY id DESC LIMIT 20",
+                "SELECT to_jsonb(l)::text FROM members l",
+                "SELECT to_jsonb(l)::text FROM chats l",
+                "SELECT to_jsonb(l)::text FROM log l ORDER BY seq DESC LIMIT 5",
+            ] {
+                eprintln!("== {sql}");
+                for l in asked(house, sql) {
+                    eprintln!("{l}");
+                }
+            }
+            std::thread::sleep(Duration::from_secs(30));
+            eprintln!("LATER TOLD {:?}", told(platform));
+            panic!("not answered");
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
     let told = told(platform);
     for words in said {
         let times = told.iter().filter(|it| it.contains(words.as_str())).count();
