@@ -46,7 +46,15 @@ pub fn chats(rows: i64) -> i64 {
 /// # Errors
 /// It cannot be made.
 pub async fn filled(shelf: &Path, rows: i64) -> Result<Filled> {
-    let data = shelf.join(format!("filled-{rows}-{:x}", schema()));
+    filled_with(shelf, rows, chats(rows)).await
+}
+
+/// The same, its messages spread over so many chats in turn.
+///
+/// # Errors
+/// It cannot be made.
+pub async fn filled_with(shelf: &Path, rows: i64, chats: i64) -> Result<Filled> {
+    let data = shelf.join(format!("filled-{rows}-{chats}-{:x}", schema()));
     let mark = data.join("filled.json");
     if let Ok(text) = std::fs::read_to_string(&mark) {
         let parts: (String, String) = serde_json::from_str(&text)?;
@@ -59,7 +67,7 @@ pub async fn filled(shelf: &Path, rows: i64) -> Result<Filled> {
     running.stop().await?;
     let began = Instant::now();
     let store = SqliteStore::open(&database(&data), SqliteOptions::default()).await?;
-    pour(&store, &target, rows).await?;
+    pour(&store, &target, rows, chats).await?;
     store.search(&"main".into(), COMMON, 1).await?;
     store.close().await;
     eprintln!("  filled {rows} messages in {:.1?}", began.elapsed());
@@ -105,13 +113,13 @@ pub fn copy(filled: &Filled, to: &Path) -> Result<Filled> {
     })
 }
 
-async fn pour(store: &SqliteStore, target: &Target, rows: i64) -> Result<()> {
+async fn pour(store: &SqliteStore, target: &Target, rows: i64, chats: i64) -> Result<()> {
     let connection = store.connection(&target.connection.as_str().into()).await?;
     let rev = connection.context("the connection was added")?.policy_rev;
     let mut next = 0;
     while next < rows {
         let upto = rows.min(next + BATCH);
-        let steps = (next..upto).map(|n| accept(&target.connection, rev, n, chats(rows)));
+        let steps = (next..upto).map(|n| accept(&target.connection, rev, n, chats));
         for outcome in store.commit(steps.collect()).await? {
             let stored = matches!(outcome, Outcome::Done(Done::Accepted(_)));
             ensure!(stored, "a filled message was answered {outcome:?}");

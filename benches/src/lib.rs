@@ -3,6 +3,7 @@
 //! Every figure stands beside a limit: a program of `limits/` that does the same with nothing around it, measured in
 //! turn with ours on the same machine.
 
+pub mod bot;
 pub mod chat;
 pub mod fill;
 pub mod hook;

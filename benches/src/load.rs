@@ -91,7 +91,10 @@ impl Target {
     }
 
     /// Sends the first message of each connection once more: it must be known. Limits know no repetition.
-    async fn repeat(&self, load: &Load) -> Result<()> {
+    ///
+    /// # Errors
+    /// One is taken in again.
+    pub async fn repeat(&self, load: &Load) -> Result<()> {
         if self.token.is_empty() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 
 /// The wire that knows no sessions.
-const WIRE: &str = "2026-07-28";
+pub const WIRE: &str = "2026-07-28";
 
 /// Who calls, and where.
 #[derive(Clone, Debug)]
@@ -22,14 +22,7 @@ pub struct Agent {
 impl Agent {
     /// A call as a whole request.
     pub fn call(&self, tool: &str, arguments: &Value) -> Vec<u8> {
-        let body = json!({
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": tool, "arguments": arguments, "_meta": {
-                "io.modelcontextprotocol/protocolVersion": WIRE,
-                "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-                "io.modelcontextprotocol/clientCapabilities": {},
-            }},
-        });
+        let body = body(tool, arguments);
         let extra = format!(
             "Accept: application/json, text/event-stream\r\nAuthorization: Bearer {}\r\n\
              MCP-Protocol-Version: {WIRE}\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n",
@@ -50,4 +43,16 @@ impl Agent {
         ensure!(fine, "{tool} was answered {status} {said}");
         Ok(result["structuredContent"].clone())
     }
+}
+
+/// A call as JSON.
+pub fn body(tool: &str, arguments: &Value) -> Value {
+    json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": WIRE,
+            "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }},
+    })
 }

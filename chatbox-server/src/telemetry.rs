@@ -107,20 +107,31 @@ enum Happening {
         connection: String,
     },
     /// Somebody works on a lane from now on.
-    Begun { lane: LaneKey, fence: Fence },
-    TurnEnded {
+    Begun {
         lane: LaneKey,
         fence: Fence,
-        upto: Seq,
-        how: &'static str,
-        replies: Vec<Seq>,
     },
-    Sent {
-        lane: LaneKey,
-        fence: Fence,
-        delivery: DeliveryId,
-        how: &'static str,
-    },
+    TurnEnded(EndedTurn),
+    Sent(SentDelivery),
+}
+
+/// A turn that ended.
+#[derive(Debug)]
+struct EndedTurn {
+    lane: LaneKey,
+    fence: Fence,
+    upto: Seq,
+    how: &'static str,
+    replies: Vec<Seq>,
+}
+
+/// A delivery that somebody tried to make.
+#[derive(Debug)]
+struct SentDelivery {
+    lane: LaneKey,
+    fence: Fence,
+    delivery: DeliveryId,
+    how: &'static str,
 }
 
 /// What a step is about, before it is given away.
@@ -173,21 +184,23 @@ impl About {
             }
             (Self::Lanes, Done::Claimed { lanes }) => lanes.iter().map(begun).collect(),
             (Self::Turn(lane, fence, upto, how), Done::Appended { rows, .. }) => {
-                vec![Happening::TurnEnded {
+                vec![Happening::TurnEnded(EndedTurn {
                     lane,
                     fence,
                     upto,
                     how,
                     replies: rows.iter().map(|row| row.seq).collect(),
-                }]
+                })]
             }
             (Self::Custody(lane, fence), _) => vec![Happening::Begun { lane, fence }],
-            (Self::Send(lane, fence, delivery, how), _) => vec![Happening::Sent {
-                lane,
-                fence,
-                delivery,
-                how,
-            }],
+            (Self::Send(lane, fence, delivery, how), _) => {
+                vec![Happening::Sent(SentDelivery {
+                    lane,
+                    fence,
+                    delivery,
+                    how,
+                })]
+            }
             _ => Vec::new(),
         }
     }
@@ -328,88 +341,73 @@ impl Teller {
                     KeyValue::new("chatbox.message", format!("msg_{seq}")),
                     KeyValue::new("chatbox.connection", connection),
                 ];
-                let origin = Origin::of(seq, at);
-                self.span(
-                    "accept",
-                    SpanKind::Consumer,
-                    origin,
-                    None,
-                    (began, ended),
-                    more,
-                );
+                let (own, kind) = (Origin::of(seq, at), SpanKind::Consumer);
+                self.span("accept", kind, own, None, (began, ended), more);
             }
-            Happening::TurnEnded {
-                lane,
-                fence,
-                upto,
-                how,
-                replies,
-            } => {
-                let Some(asked) = self.store.row(upto).await? else {
-                    return Ok(());
-                };
-                let parent = Origin::of(asked.seq, asked.at);
-                let own = parent.below();
-                for reply in replies {
-                    self.replies.keep(reply, own);
-                }
-                let began = self.begun.take(&(lane.clone(), fence)).unwrap_or(began);
-                let more = vec![
-                    KeyValue::new("chatbox.message", format!("msg_{upto}")),
-                    KeyValue::new("chatbox.mailbox", lane.owner),
-                    KeyValue::new("chatbox.outcome", how),
-                ];
-                self.span(
-                    "turn",
-                    SpanKind::Internal,
-                    own,
-                    Some(parent),
-                    (began, ended),
-                    more,
-                );
-            }
-            Happening::Sent {
-                lane,
-                fence,
-                delivery,
-                how,
-            } => {
-                let Some(row) = self.store.delivery(delivery).await? else {
-                    return Ok(());
-                };
-                let (name, parent) = match row.parcel {
-                    Parcel::Perform(_) => ("send", self.replies.get(&row.seq).copied()),
-                    _ => ("delivery", None),
-                };
-                let parent = match parent {
-                    Some(turn) => turn,
-                    None => match self.store.row(row.seq).await? {
-                        Some(said) => Origin::of(said.seq, said.at),
-                        None => return Ok(()),
-                    },
-                };
-                let lane = (lane, fence);
-                let began = self.begun.take(&lane).unwrap_or(began);
-                // The next one of the lane begins where this one ends.
-                self.begun.keep(lane, ended);
-                let more = vec![
-                    KeyValue::new("chatbox.message", format!("msg_{}", row.seq)),
-                    KeyValue::new("chatbox.delivery", format!("dlv_{}", row.id)),
-                    KeyValue::new("chatbox.to", row.lane.owner),
-                    KeyValue::new("chatbox.outcome", how),
-                    KeyValue::new("chatbox.attempts", i64::from(row.attempts)),
-                ];
-                let own = parent.below();
-                self.span(
-                    name,
-                    SpanKind::Client,
-                    own,
-                    Some(parent),
-                    (began, ended),
-                    more,
-                );
-            }
+            Happening::TurnEnded(turn) => self.turn(turn, began, ended).await?,
+            Happening::Sent(sent) => self.sent(sent, began, ended).await?,
         }
+        Ok(())
+    }
+
+    async fn turn(
+        &mut self,
+        turn: EndedTurn,
+        began: SystemTime,
+        ended: SystemTime,
+    ) -> Result<(), StoreError> {
+        let Some(asked) = self.store.row(turn.upto).await? else {
+            return Ok(());
+        };
+        let parent = Origin::of(asked.seq, asked.at);
+        let own = parent.below();
+        for reply in turn.replies {
+            self.replies.keep(reply, own);
+        }
+        let begun = self.begun.take(&(turn.lane.clone(), turn.fence));
+        let times = (begun.unwrap_or(began), ended);
+        let more = vec![
+            KeyValue::new("chatbox.message", format!("msg_{}", turn.upto)),
+            KeyValue::new("chatbox.mailbox", turn.lane.owner),
+            KeyValue::new("chatbox.outcome", turn.how),
+        ];
+        self.span("turn", SpanKind::Internal, own, Some(parent), times, more);
+        Ok(())
+    }
+
+    async fn sent(
+        &mut self,
+        sent: SentDelivery,
+        began: SystemTime,
+        ended: SystemTime,
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.store.delivery(sent.delivery).await? else {
+            return Ok(());
+        };
+        let (name, parent) = match row.parcel {
+            Parcel::Perform(_) => ("send", self.replies.get(&row.seq).copied()),
+            _ => ("delivery", None),
+        };
+        let parent = match parent {
+            Some(turn) => turn,
+            None => match self.store.row(row.seq).await? {
+                Some(said) => Origin::of(said.seq, said.at),
+                None => return Ok(()),
+            },
+        };
+        let lane = (sent.lane, sent.fence);
+        let times = (self.begun.take(&lane).unwrap_or(began), ended);
+        // The next one of the lane begins where this one ends.
+        self.begun.keep(lane, ended);
+        let more = vec![
+            KeyValue::new("chatbox.message", format!("msg_{}", row.seq)),
+            KeyValue::new("chatbox.delivery", format!("dlv_{}", row.id)),
+            KeyValue::new("chatbox.to", row.lane.owner),
+            KeyValue::new("chatbox.outcome", sent.how),
+            KeyValue::new("chatbox.attempts", i64::from(row.attempts)),
+        ];
+        let own = parent.below();
+        self.span(name, SpanKind::Client, own, Some(parent), times, more);
         Ok(())
     }
 

@@ -111,6 +111,29 @@ fn what_is_honoured_is_and_nothing_has_to_be_set() {
     }
 }
 
+/// A file in the data folder where nothing is said, and nothing of it where the variable names a server.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_a_file_unless_its_variable_names_a_postgresql() {
+    use chatbox_test_postgres as pg;
+    let server = pg::server().await;
+    let url = server.database().await;
+    let listen = ("CHATBOX_LISTEN", "127.0.0.1:0");
+    for (database, is_file) in [(None, true), (Some(&*url), false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = database.map(|url| ("CHATBOX_DB_URL", url));
+        let variables: Vec<_> = [Some(listen), database].into_iter().flatten().collect();
+        let _started = start(folder.path(), &variables);
+        assert_eq!(folder.path().join("data/chatbox.db").exists(), is_file);
+        let psql = Command::new(pg::program("psql"))
+            .args(["-XAtq", "-c", "SELECT id FROM chatbox.readers", &url])
+            .output();
+        let psql = psql.expect("psql");
+        let mailboxes = String::from_utf8_lossy(&psql.stdout);
+        assert_eq!(mailboxes.trim() == "main", !is_file, "{psql:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_honoured_is_refused_with_the_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -149,6 +172,11 @@ fn what_does_nothing_here_is_said_and_not_read() {
         "VAPID_PUBLIC_KEY",
         "VAPID_PRIVATE_KEY",
     ];
+    const INSTEAD: [(&str, &str); 3] = [
+        ("PORT", "fix: set CHATBOX_API_PORT"),
+        ("DB_PATH", "fix: set CHATBOX_DB_URL=sqlite:PATH"),
+        ("CORS_ALLOWED_ORIGINS", "fix: set public_url"),
+    ];
     let listen = ("CHATBOX_LISTEN", "127.0.0.1:0");
     for name in NONE
         .into_iter()
@@ -162,6 +190,10 @@ fn what_does_nothing_here_is_said_and_not_read() {
             "{name}: {log}"
         );
         assert!(!log.contains("hunter2"), "{name}: {log}");
+        for (known, instead) in INSTEAD {
+            let says = log.contains(instead);
+            assert_eq!(says, name == known, "{name} is not {known}: {log}");
+        }
     }
     let folder = tempfile::tempdir().expect("a folder");
     let _started = start(folder.path(), &[listen]);

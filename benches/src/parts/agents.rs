@@ -162,7 +162,8 @@ async fn wakes(bench: &Bench, sides: &Sides) -> Result<[Figure; 2]> {
     let mut pairs = Vec::new();
     for repeat in 0..=bench.repeats {
         let limit = durable_wakes(sides.wake, count).await?;
-        let ours = waits(sides, count, repeat).await?;
+        let run = format!("wake-{repeat}");
+        let ours = waits(&sides.agent, &sides.feed, count, &run).await?;
         if repeat > 0 {
             pairs.push((ours, limit));
         }
@@ -186,16 +187,15 @@ async fn wakes(bench: &Bench, sides: &Sides) -> Result<[Figure; 2]> {
 }
 
 /// Somebody says something while the agent waits: from before it is said until the agent has it.
-async fn waits(sides: &Sides, count: usize, repeat: usize) -> Result<Times> {
-    let (agent, feed) = (&sides.agent, &sides.feed);
+pub(super) async fn waits(agent: &Agent, feed: &Target, count: usize, run: &str) -> Result<Times> {
     let mut listens = Wire::open(agent.address).await?;
     let mut says = Wire::open(feed.address).await?;
     let start = agent.ask(&mut listens, "list_chats", &json!({})).await?;
     let mut cursor = start["cursor"].clone();
     let mut times = Vec::new();
     for nth in 0..count {
-        let event = format!("wake-{repeat}-{nth}");
-        let said = feed.message(&event, 0, &format!("p-{repeat}-{}", nth / 8));
+        let event = format!("{run}-{nth}");
+        let said = feed.message(&event, 0, &format!("p-{run}-{}", nth / 8));
         let waited = agent.call("wait_for_events", &json!({"cursor": cursor}));
         let (time, body) = woken(&mut listens, &waited, &mut says, &said).await?;
         let told: Value = serde_json::from_slice(&body)?;

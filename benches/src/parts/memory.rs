@@ -1,14 +1,12 @@
 //! What a running house occupies: polling Telegram, beside the libraries alone; and with ten thousand idle sockets.
 
 use super::Bench;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use chatbox_benches::bot::stand_in;
 use chatbox_benches::chat::{Socket, invite};
 use chatbox_benches::fill::database;
-use chatbox_benches::http::{Wire, request};
-use chatbox_benches::process::{Running, command, configure};
+use chatbox_benches::process::{Running, configure};
 use chatbox_benches::report::{Aim, Figure};
-use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A bot of the stand-in for each side.
@@ -31,31 +29,18 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
 
 async fn telegram(bench: &Bench) -> Result<Figure> {
     let scratch = bench.scratch()?;
-    let tokens = TOKENS.map(|token| format!("--token={token}"));
-    let fake = Running::start("chatbox-fakes", &["telegram", &tokens[0], &tokens[1]]).await?;
+    let (fake, bots) = stand_in(&TOKENS).await?;
     let data = scratch.path().join("ours");
     configure(&data, "echo")?;
     let ours = Running::serve(&data).await?;
-    let base = format!("http://{}", fake.address);
-    let add = [
-        "channels",
-        "add",
-        "telegram",
-        "--token-file",
-        "-",
-        "--api-base",
-        &base,
-    ];
-    let added = command(&data, &add, TOKENS[0]).await?;
-    let code = added["pairing_code"].as_str().context("a pairing code")?;
-    say(fake.address, TOKENS[0], &format!("/start {code}")).await?;
-    answered(fake.address, TOKENS[0], 1).await?;
-    say(fake.address, TOKENS[0], "hello").await?;
-    answered(fake.address, TOKENS[0], 2).await?;
+    bots[0].connect(&data).await?;
+    bots[0].say("hello").await?;
+    bots[0].answered(2).await?;
     let raw = scratch.path().join("limit.db");
+    let base = format!("http://{}", fake.address);
     let limit = Running::start("limit-bare", &[&raw.to_string_lossy(), &base, TOKENS[1]]).await?;
-    say(fake.address, TOKENS[1], "hello").await?;
-    answered(fake.address, TOKENS[1], 1).await?;
+    bots[1].say("hello").await?;
+    bots[1].answered(1).await?;
     tokio::time::sleep(Duration::from_secs(if bench.quick { 10 } else { 60 })).await;
     let pair = (ours.resident()? as f64 / MB, limit.resident()? as f64 / MB);
     ours.stop().await?;
@@ -63,32 +48,6 @@ async fn telegram(bench: &Bench) -> Result<Figure> {
     figure.limit = Some(pair.1);
     figure.ratio = Some(pair.0 / pair.1);
     Ok(figure)
-}
-
-async fn control(fake: SocketAddr, method: &str, path: &str, body: &str) -> Result<Value> {
-    let mut wire = Wire::open(fake).await?;
-    let (status, answer) = wire.ask(&request(method, fake, path, "", body)).await?;
-    let text = String::from_utf8_lossy(answer);
-    ensure!(status == 200, "the stand-in answered {status} {text}");
-    Ok(serde_json::from_str(&text)?)
-}
-
-async fn say(fake: SocketAddr, bot: &str, text: &str) -> Result<()> {
-    let bot = bot.replace(':', "%3A");
-    let body = json!({"from": {"id": 42, "first_name": "Ada"}, "text": text}).to_string();
-    control(fake, "POST", &format!("/_control/say?bot={bot}"), &body)
-        .await
-        .map(drop)
-}
-
-/// Waits until the bot has said so many things.
-async fn answered(fake: SocketAddr, bot: &str, count: usize) -> Result<()> {
-    let bot = bot.replace(':', "%3A");
-    let path = format!("/_control/messages?bot={bot}&at_least={count}&wait_ms=20000");
-    let said = control(fake, "GET", &path, "").await?;
-    let said = said.as_array().map_or(0, Vec::len);
-    ensure!(said >= count, "{said} of {count} answers came");
-    Ok(())
 }
 
 async fn sockets(bench: &Bench) -> Result<Figure> {

@@ -6,8 +6,10 @@ mod echo;
 mod hook;
 mod mailboxes;
 mod memory;
+mod nodes;
 mod postgres;
 mod reads;
+mod recap;
 mod size;
 mod start;
 
@@ -70,9 +72,10 @@ type Measuring<'a> = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + 'a>>;
 
 /// Measures every part that is wanted: the figures, and what could not be measured.
 pub(crate) async fn all(bench: &Bench) -> (Vec<Figure>, Vec<String>) {
-    let parts: [(&str, Measuring<'_>); 10] = [
+    let parts: [(&str, Measuring<'_>); 12] = [
         ("accept", Box::pin(accept::measure(bench))),
         ("postgres", Box::pin(postgres::measure(bench))),
+        ("nodes", Box::pin(nodes::measure(bench))),
         ("echo", Box::pin(echo::measure(bench))),
         ("hook", Box::pin(hook::measure(bench))),
         ("agents", Box::pin(agents::measure(bench))),
@@ -80,6 +83,7 @@ pub(crate) async fn all(bench: &Bench) -> (Vec<Figure>, Vec<String>) {
         ("memory", Box::pin(memory::measure(bench))),
         ("start", Box::pin(start::measure(bench))),
         ("reads", Box::pin(reads::measure(bench))),
+        ("recap", Box::pin(recap::measure(bench))),
         ("size", Box::pin(size::measure(bench))),
     ];
     let (mut figures, mut failures) = (Vec::new(), Vec::new());

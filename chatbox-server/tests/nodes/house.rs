@@ -37,8 +37,16 @@ impl House {
 
     pub(crate) async fn with_lease(lease: &'static str) -> Self {
         Self {
-            database: pg::server().await.database().await,
             lease,
+            ..Self::on(pg::server().await.database().await)
+        }
+    }
+
+    /// One on a database that is there.
+    pub(crate) fn on(database: String) -> Self {
+        Self {
+            database,
+            lease: "3s",
             key: STANDARD.encode(rand::random::<[u8; 32]>()),
         }
     }

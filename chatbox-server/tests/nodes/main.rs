@@ -3,6 +3,7 @@
 #![cfg(all(feature = "postgres", feature = "telegram", feature = "llm"))]
 
 mod agents;
+mod failover;
 mod house;
 mod keys;
 mod posts;

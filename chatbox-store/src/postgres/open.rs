@@ -6,6 +6,7 @@ use chatbox_core::store::{KeyUse, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// What this program writes and reads.
 pub const VERSION: i32 = VERSIONS.len() as i32;
@@ -26,6 +27,9 @@ const RESTORED_SQL: &str = include_str!("sql/restored.sql");
 const MIGRATION_LOCK: i64 = 0x6368_6174_626f_7801;
 /// Connections for reads.
 const READERS: u32 = 4;
+/// How long a read waits for one of them. A server that is started again is waited for so long; whoever asked is told then
+/// to come back, and not when the server does. It also bounds how long one waits between two looks at it: a fifth of this.
+const QUEUED: Duration = Duration::from_secs(5);
 /// PostgreSQL 15.
 const OLDEST_SERVER: i32 = 150_000;
 
@@ -45,6 +49,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 pub(super) fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(READERS)
+        .acquire_timeout(QUEUED)
         .connect_lazy_with(options)
 }
 

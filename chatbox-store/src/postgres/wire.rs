@@ -3,6 +3,7 @@
 //! Bodies, payloads and other documents travel as text and are never looked into by the server. Text that the server
 //! compares cannot hold the zero character, which it does not know: it becomes U+FFFD.
 
+mod admin;
 mod fields;
 mod steps;
 

@@ -3,7 +3,7 @@
 //! The programs are looked for in `CHATBOX_TEST_PG_BIN`, in Debian's folders and in `PATH`.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -11,24 +11,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Runs the server until its standard input ends, which it does with the test process however that dies; then takes
-/// the server down and its folder away.
+/// the server down and its folder away. Before that, a line is the name of a signal for the server, or `serve`, which
+/// starts it again. Where it runs already, that one finds the lock and ends.
 const KEEPER: &str = r#"
-    "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" >"$2/log" 2>&1 &
-    read -r _
-    kill -INT $! && wait $!
+    serve() { "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" >>"$2/log" 2>&1 & }
+    signal() { kill -"$4" "$(head -n 1 "$2/data/postmaster.pid")" && wait; }
+    serve "$@"
+    while read -r word; do
+        case "$word" in
+            serve) serve "$@" ;;
+            *) signal "$@" "$word" ;;
+        esac
+    done
+    signal "$@" INT
     rm -rf "$2"
 "#;
+/// How long it may take until a server is gone, or there again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
+    folder: PathBuf,
     databases: AtomicU32,
     /// Its standard input keeps the server alive.
-    _keeper: Child,
+    keeper: Child,
 }
 
 /// The one server of this test process.
@@ -42,7 +54,65 @@ pub async fn server() -> &'static Server {
     server.await.expect("a PostgreSQL server")
 }
 
+/// A server of its own, for a test that ends it. It is gone when this is dropped.
+///
+/// # Panics
+/// As [`server`].
+pub async fn server_of_its_own() -> Server {
+    let server = tokio::task::spawn_blocking(start);
+    server.await.expect("a PostgreSQL server")
+}
+
 impl Server {
+    /// Ends it in order, though not waiting for anybody: whoever is connected is told.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(&mut self) {
+        self.signal("INT").await;
+    }
+
+    /// Ends its first process at once, as a machine that runs out of memory does. The others follow when they notice.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn kill(&mut self) {
+        self.signal("KILL").await;
+    }
+
+    /// Starts it again; it answers when this returns.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_again(&mut self) {
+        let began = Instant::now();
+        loop {
+            // While a process of the one before is there it may refuse.
+            self.tell("serve");
+            for _ in 0..20 {
+                if let Ok(connection) = self.connect("postgres").await {
+                    return connection.close().await.expect("a clean end");
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}", log(&self.folder));
+        }
+    }
+
+    async fn signal(&mut self, name: &str) {
+        let began = Instant::now();
+        self.tell(name);
+        while self.connect("postgres").await.is_ok() {
+            assert!(began.elapsed() < PATIENCE, "{}", log(&self.folder));
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn tell(&mut self, word: &str) {
+        let input = self.keeper.stdin.as_mut().expect("it is piped");
+        writeln!(input, "{word}").expect("the keeper reads");
+    }
+
     /// A fresh, empty database.
     ///
     /// # Panics
@@ -120,8 +190,9 @@ fn start() -> Server {
     wait_for(&programs, &folder, port);
     Server {
         port,
+        folder,
         databases: AtomicU32::new(0),
-        _keeper: keeper,
+        keeper,
     }
 }
 
@@ -188,6 +259,9 @@ fn wait_for(programs: &Path, folder: &Path, port: u16) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    panic!("the server does not start: {log}");
+    panic!("the server does not start: {}", log(folder));
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
 }
