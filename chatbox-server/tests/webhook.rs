@@ -17,7 +17,8 @@ fn config(sink: &Sink) -> String {
     )
 }
 
-fn say(running: &Running, feed: &Feed, id: &str, text: &str) {
+/// Somebody says something; what the API calls it.
+fn say(running: &Running, feed: &Feed, id: &str, text: &str) -> Value {
     let event = json!({
         "event_id": id, "type": "message",
         "chat": {"handle": "room", "kind": "dm"},
@@ -27,6 +28,8 @@ fn say(running: &Running, feed: &Feed, id: &str, text: &str) {
     let body = event.to_string();
     let answer = running.post(&path, &[&feed.token], "application/json", body.as_bytes());
     assert_eq!(answer.status(), 200, "{}", answer.body());
+    let told: Value = serde_json::from_str(answer.body()).expect("JSON");
+    told["message_id"].clone()
 }
 
 fn mailboxes(folder: &Path, data: &Path, arguments: &[&str]) -> Value {
@@ -48,7 +51,7 @@ fn a_message_is_posted_once_signed_so_that_others_can_verify_it() {
     let health = running.get("/health");
     assert!(health.contains(&format!("webhook {place}")), "{health}");
     let feed = running.add_feed("alerts");
-    say(&running, &feed, "e1", "hello \"agent\" $TEXT");
+    let named = say(&running, &feed, "e1", "hello \"agent\" $TEXT");
     let came = sink.wait(1).remove(0);
 
     let secret = std::fs::read_to_string(running.data().join("webhook.secret"));
@@ -67,6 +70,7 @@ fn a_message_is_posted_once_signed_so_that_others_can_verify_it() {
     assert_eq!(body["type"], "message");
     assert_eq!(body["mailbox_id"], "main");
     assert_eq!(body["chat_id"], "alerts:room");
+    assert_eq!(body["message_id"], named);
     assert_eq!(body["focal"], false);
     assert_eq!(
         Some(body["id"].as_str().expect("an id")),

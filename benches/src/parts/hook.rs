@@ -142,7 +142,7 @@ async fn bare(bench: &Bench, sink: &Sink, flight: usize, run: &str) -> Result<Ra
 async fn post(client: &reqwest::Client, url: &str, mark: &str) -> Result<u16> {
     let text = "lorem ipsum dolor sit amet ".repeat(11);
     let body = serde_json::json!({
-        "type": "message", "id": mark, "mailbox_id": "main", "chat_id": "bench:chat-1", "message_id": "1",
+        "type": "message", "id": mark, "mailbox_id": "main", "chat_id": "bench:chat-1", "message_id": "msg_1",
         "focal": false, "timestamp": "2023-11-14T22:13:20.000Z", "content": text,
     });
     let body = body.to_string();

@@ -25,7 +25,7 @@ pub struct Body {
     pub mailbox_id: MailboxId,
     /// Where it happened: what `switch_chat` takes.
     pub chat_id: String,
-    /// What the agent's tools call the message.
+    /// What the agent's tools and the API call the message: `msg_<number>`.
     pub message_id: String,
     /// Whether the mailbox looked at this chat.
     pub focal: bool,
@@ -111,7 +111,7 @@ mod tests {
                 name: Some(name),
             }),
             body: &said,
-            message_id: "42".to_owned(),
+            message_id: "msg_42".to_owned(),
             reply_to: None,
             at: Millis(1_700_000_000_000),
             unread: 3,
@@ -129,7 +129,7 @@ mod tests {
             String::from_utf8_lossy(&json),
             r#"{"type":"message","id":"dlv_1","mailbox_id":"agent","chat_id":"alpha:7","#
                 .to_owned()
-                + r#""message_id":"42","focal":true,"timestamp":"2023-11-14T22:13:20.000Z","#
+                + r#""message_id":"msg_42","focal":true,"timestamp":"2023-11-14T22:13:20.000Z","#
                 + r#""content":"Ann: hi \"you\""}"#
         );
     }

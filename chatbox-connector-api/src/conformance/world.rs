@@ -14,7 +14,7 @@ use chatbox_core::admit::Policy;
 use chatbox_core::blobs::MemoryBlobs;
 use chatbox_core::seal::Unsealed;
 use chatbox_core::store::{
-    Admin, Appended, Author, Chat, Delivery, DeliveryFilter, DeliveryState, LogRow, Store,
+    Admin, Author, Chat, Delivery, DeliveryFilter, DeliveryState, LogRow, Store,
 };
 use chatbox_core::{Chatbox, Connect, Options, Say, Tuning};
 use std::sync::Arc;
@@ -345,11 +345,11 @@ impl World {
     }
 
     /// The agent says something by itself.
-    pub(crate) async fn tell(&self, chat: &Chat, content: Content) -> Result<Appended, Miss> {
+    pub(crate) async fn tell(&self, chat: &Chat, content: Content) -> Result<Seq, Miss> {
         self.act(chat, Say::Message(content)).await
     }
 
-    pub(crate) async fn act(&self, chat: &Chat, say: Say) -> Result<Appended, Miss> {
+    pub(crate) async fn act(&self, chat: &Chat, say: Say) -> Result<Seq, Miss> {
         let author = Author::Mailbox {
             id: MailboxId::from(MAILBOX),
         };

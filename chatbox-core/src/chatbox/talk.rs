@@ -6,9 +6,9 @@ use crate::event::{Content, Event};
 use crate::house::{Error, millis};
 use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
 use crate::link::{Link, locked};
-use crate::router::{self, Say};
+use crate::router::{self, Say, Terms};
 use crate::secret::Secret;
-use crate::store::{Admin, Appended, Author, Chat, Done, Outcome};
+use crate::store::{Admin, Author, Chat, Done, Outcome};
 use crate::turn_token::RunningTurn;
 use crate::{dispatch, push};
 use std::sync::{Arc, Mutex};
@@ -39,14 +39,13 @@ impl Chatbox {
         Ok(fate)
     }
 
-    /// Says something in a mailbox's name, or as the house, outside a turn.
+    /// Says something in a mailbox's name, or as the house, outside a turn. Answers with the row it became.
     ///
     /// # Errors
     /// What the platform does not offer, a chat or message that does not exist, or the store.
-    pub async fn say(&self, chat: ChatId, author: Author, say: Say) -> Result<Appended, Error> {
-        let chat = self.house.store.chat(chat).await?;
-        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
-        router::say(&self.house, &chat, author, say, None).await
+    pub async fn say(&self, chat: ChatId, author: Author, say: Say) -> Result<Seq, Error> {
+        let chat = self.chat(chat).await?;
+        router::say(&self.house, &chat, author, say, Terms::default()).await
     }
 
     /// The turn that a token names, if it is a turn token of this mailbox. Whether it still runs is for
@@ -68,14 +67,16 @@ impl Chatbox {
     /// # Errors
     /// `TurnOver` where the turn does not run any more: nothing was said then, whatever was known before. Else as
     /// [`Chatbox::say`].
-    pub async fn say_in_turn(&self, turn: &RunningTurn, say: Say) -> Result<Appended, Error> {
-        let chat = self.house.store.chat(turn.chat).await?;
-        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
+    pub async fn say_in_turn(&self, turn: &RunningTurn, say: Say) -> Result<Seq, Error> {
+        let chat = self.chat(turn.chat).await?;
         let author = Author::Mailbox {
             id: chat.mailbox.clone(),
         };
-        let under = Some(turn.under.clone());
-        router::say(&self.house, &chat, author, say, under).await
+        let terms = Terms {
+            under: Some(turn.under.clone()),
+            key: None,
+        };
+        router::say(&self.house, &chat, author, say, terms).await
     }
 
     /// Says something as [`Chatbox::say`] does, under a key: what was said under it before, within the week for which keys are
@@ -90,9 +91,17 @@ impl Chatbox {
         say: Say,
         key: String,
     ) -> Result<Seq, Error> {
-        let chat = self.house.store.chat(chat).await?;
-        let chat: Chat = chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))?;
-        router::say_once(&self.house, &chat, author, say, key).await
+        let chat = self.chat(chat).await?;
+        let terms = Terms {
+            under: None,
+            key: Some(key),
+        };
+        router::say(&self.house, &chat, author, say, terms).await
+    }
+
+    async fn chat(&self, id: ChatId) -> Result<Chat, Error> {
+        let chat = self.house.store.chat(id).await?;
+        chat.ok_or_else(|| Error::NotFound("such chat".to_owned()))
     }
 
     /// Says one text in the newest one-to-one chat of every connection of a mailbox, or of the platforms named. One
@@ -120,8 +129,7 @@ impl Chatbox {
             id: link.mailbox.clone(),
         };
         let say = Say::Message(content.clone());
-        let said = router::say(&self.house, &chat, author, say, None).await?;
-        Ok(said.seq)
+        router::say(&self.house, &chat, author, say, Terms::default()).await
     }
 
     /// Sends a delivery once more that failed, expired or is unknown: a person's decision.

@@ -12,7 +12,7 @@ pub(crate) use accept::{Taken, Taking, ToFetch, accept};
 pub(crate) use announce::{announce_emitted, announce_positions};
 pub(crate) use emit::{compose, notice};
 pub(crate) use policy::refresh;
-pub(crate) use say::{newest_dm, say, say_once};
+pub(crate) use say::{Terms, newest_dm, say};
 
 use crate::house::{House, wall_clock};
 use crate::id::Millis;

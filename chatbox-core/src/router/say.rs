@@ -9,9 +9,7 @@ use crate::house::{Error, House};
 use crate::id::{ChatId, EventId, MailboxId, Seq};
 use crate::link::Link;
 use crate::plan;
-use crate::store::{
-    Appended, Author, Chat, Done, Emit, Outcome, PlannedPart, Step, StoreError, Under,
-};
+use crate::store::{Author, Chat, Done, Emit, Outcome, PlannedPart, Step, StoreError, Under};
 use std::sync::Arc;
 
 /// What an agent or a person above it can do to a chat outside a turn.
@@ -41,7 +39,17 @@ pub enum Say {
     },
 }
 
-/// Says something before a turn ends, in the turn's name where there is one: one log row, and its parts in the outbox.
+/// What else holds of something that is said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// Only while this turn runs, and in its name.
+    pub(crate) under: Option<Under>,
+    /// Only once: what was said under this key before is not said again.
+    pub(crate) key: Option<String>,
+}
+
+/// Says something before a turn ends: one log row, and its parts in the outbox. Answers with the row it became, or had
+/// become before.
 ///
 /// # Errors
 /// What the platform does not offer, a chat or message that does not exist, a turn that is over, or the store.
@@ -50,55 +58,26 @@ pub(crate) async fn say(
     chat: &Chat,
     author: Author,
     say: Say,
-    under: Option<Under>,
-) -> Result<Appended, Error> {
-    let link = house.running(&chat.connection)?;
-    let mut said = emit_of(house, &link, chat, author, say).await?;
-    said.under = under;
-    match single(house, Step::Emit(Box::new(said.clone()))).await? {
-        Outcome::Done(Done::Appended { rows, .. }) if !rows.is_empty() => {
-            announce_emitted(&link, chat, vec![said], &rows);
-            Ok(rows[0].clone())
-        }
-        Outcome::Fenced => Err(Error::TurnOver),
-        _ => Err(Error::NotFound(format!("chat {}", chat.id))),
-    }
-}
-
-/// The same under a key: what was said under it before is not said again. Answers with the row it became.
-///
-/// # Errors
-/// What the platform does not offer, a chat or message that does not exist, or the store.
-pub(crate) async fn say_once(
-    house: &House,
-    chat: &Chat,
-    author: Author,
-    say: Say,
-    key: String,
+    terms: Terms,
 ) -> Result<Seq, Error> {
     let link = house.running(&chat.connection)?;
-    let mut said = emit_of(house, &link, chat, author, say).await?;
-    said.idem = Some(key);
+    let said = match say {
+        Say::Message(content) => compose(house, &link, chat.id, author, content)?,
+        other => about(house, &link, chat.id, author, other).await?,
+    };
+    let said = Emit {
+        under: terms.under,
+        idem: terms.key,
+        ..said
+    };
     match single(house, Step::Emit(Box::new(said.clone()))).await? {
         Outcome::Done(Done::Appended { rows, .. }) if !rows.is_empty() => {
             announce_emitted(&link, chat, vec![said], &rows);
             Ok(rows[0].seq)
         }
         Outcome::Duplicate { seq: Some(seq) } => Ok(seq),
+        Outcome::Fenced => Err(Error::TurnOver),
         _ => Err(Error::NotFound(format!("chat {}", chat.id))),
-    }
-}
-
-async fn emit_of(
-    house: &House,
-    link: &Arc<Link>,
-    chat: &Chat,
-    author: Author,
-    say: Say,
-) -> Result<Emit, Error> {
-    match say {
-        Say::Message(content) => Ok(compose(house, link, chat.id, author, content)?),
-        other => about(house, link, chat.id, author, other).await,
     }
 }
 

@@ -1,8 +1,8 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
-    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
+    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
     Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
     TraceStep, Under,
 };
@@ -209,6 +209,10 @@ impl<L: Layer> Store for L {
 
     async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.beneath().outbox_depth().await
+    }
+
+    async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError> {
+        self.beneath().backlog(owner).await
     }
 
     async fn search(

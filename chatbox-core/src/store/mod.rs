@@ -19,8 +19,8 @@ pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use record::{Note, Noted, Record, RecordKind, Remembered};
 pub use row::{
-    Author, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, Door, LogRow,
-    Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
+    Author, Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, Door,
+    LogRow, Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
     StateBox, Token, TraceStep,
 };
 pub use sealed::{KeyUse, NoPlace, Sealed, SealedOf, SealedPlace};
@@ -206,6 +206,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Rows not settled, by any connection.
     async fn outbox_depth(&self) -> Result<Depth, StoreError>;
+
+    /// Rows not settled of one owner: a mailbox, a subscription or a connection. All of them are counted.
+    async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError>;
 
     /// Messages of a mailbox that hold every word, newest first.
     async fn search(

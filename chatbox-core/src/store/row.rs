@@ -53,6 +53,15 @@ impl Depth {
     }
 }
 
+/// What waits to be handed or sent for one mailbox, subscription or connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Backlog {
+    /// How many rows are not settled.
+    pub rows: u64,
+    /// When the oldest of them was made.
+    pub oldest: Option<Millis>,
+}
+
 /// One agent's attention surface.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mailbox {

@@ -9,7 +9,7 @@ use crate::house::House;
 use crate::id::{Fence, Seq};
 use crate::link::Link;
 use crate::outbox::backoff;
-use crate::router::{self, Say, Taken, ToFetch};
+use crate::router::{self, Say, Taken, Terms, ToFetch};
 use crate::store::{Author, Chat, LaneKey, MediaStep, Step, StoreError};
 use crate::{connector, dispatch, outbox, push};
 use futures_util::{FutureExt, StreamExt};
@@ -278,7 +278,8 @@ async fn act(
         _ => return Ok(()),
     };
     let content = crate::event::Content::text(text);
-    router::say(house, chat, Author::System, Say::Message(content), None)
+    let say = Say::Message(content);
+    router::say(house, chat, Author::System, say, Terms::default())
         .await
         .map(drop)
 }

@@ -20,7 +20,7 @@ pub struct Moment<'a> {
     pub sender: Option<Who<'a>>,
     /// What happened.
     pub body: &'a EventBody,
-    /// What the agent's tools call the message.
+    /// What the agent's tools and the API call the message: `msg_<number>`.
     pub message_id: String,
     /// What they call the message it answers or is about.
     pub reply_to: Option<String>,
@@ -73,8 +73,8 @@ impl<'a> Moment<'a> {
             chat_kind: chat.kind,
             sender,
             body: &row.body,
-            message_id: row.seq.to_string(),
-            reply_to: row.target.map(|target| target.to_string()),
+            message_id: format!("msg_{}", row.seq),
+            reply_to: row.target.map(|target| format!("msg_{target}")),
             at: row.at,
             focus: None,
             unread: 0,

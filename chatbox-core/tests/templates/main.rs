@@ -170,17 +170,17 @@ fn refused(templates: &[(&str, &str)]) -> TemplateError {
 fn the_focal_chat_is_told_whole() {
     assert_eq!(
         focal(&Templates::default(), said("hello\nyou")),
-        "message from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: 42\n\nhello\nyou"
+        "message from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: msg_42\n\nhello\nyou"
     );
     assert_eq!(
         focal(&Templates::default(), photo()),
-        "attachment from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: 42\n\
+        "attachment from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: msg_42\n\
          files: photo.png (image/png, 1234 bytes)\n\nlook"
     );
     assert_eq!(
         focal(&Templates::default(), reaction()),
-        "reaction from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: 42\n\
-         about message: 41\n\nreacted 👍"
+        "reaction from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: msg_42\n\
+         about message: msg_41\n\nreacted 👍"
     );
 }
 
@@ -239,7 +239,7 @@ fn every_placeholder_has_its_value() {
     let templates = parsed(&[("focal_message", all)]);
     assert_eq!(
         focal(&templates, reaction()),
-        "alpha:7|Ann's room|dm|alpha|u7|Ann|reacted 👍|reacted 👍|2023-11-14T22:13:20.000Z|42|41||\
+        "alpha:7|Ann's room|dm|alpha|u7|Ann|reacted 👍|reacted 👍|2023-11-14T22:13:20.000Z|msg_42|msg_41||\
          👍|reaction|1|alpha:7|$"
     );
 }
@@ -446,7 +446,7 @@ proptest! {
     fn what_a_message_says_is_never_read_as_a_template(text in tricky()) {
         static TEMPLATES: LazyLock<Templates> =
             LazyLock::new(|| parsed(&[("focal_message", "<$TEXT|$TEXT>$MESSAGE_ID")]));
-        prop_assert_eq!(focal(&TEMPLATES, said(&text)), format!("<{text}|{text}>42"));
+        prop_assert_eq!(focal(&TEMPLATES, said(&text)), format!("<{text}|{text}>msg_42"));
     }
 
     #[test]

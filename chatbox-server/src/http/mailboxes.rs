@@ -496,8 +496,8 @@ pub(crate) struct HealthView {
     last_failure_at: Option<i64>,
     /// Why that one failed.
     last_failure: Option<String>,
-    /// How many hand-outs wait, up to 1000.
-    queue_depth: usize,
+    /// How many hand-outs wait.
+    queue_depth: u64,
     /// Since when the oldest of those waits.
     oldest_pending_at: Option<i64>,
 }
@@ -523,26 +523,27 @@ pub(crate) async fn health(
 
 /// How a mailbox stands.
 pub(crate) async fn stands(app: &App, mailbox: &Mailbox) -> Result<HealthView, Problem> {
-    let those = async |states: &[DeliveryState], limit| {
+    let store = app.chatbox.store();
+    let newest = async |states: &[DeliveryState]| {
         let filter = DeliveryFilter {
             owner: Some(mailbox.id.as_str().to_owned()),
             states: states.to_vec(),
-            limit,
+            limit: 1,
             ..DeliveryFilter::default()
         };
-        app.chatbox.store().deliveries(&filter).await
+        store.deliveries(&filter).await.map(|mut it| it.pop())
     };
-    let delivered = those(&[DeliveryState::Delivered], 1).await?.pop();
-    let failed = those(&DeliveryState::DEAD, 1).await?.pop();
-    let waiting = those(&[DeliveryState::Queued, DeliveryState::Custody], 1000).await?;
+    let delivered = newest(&[DeliveryState::Delivered]).await?;
+    let failed = newest(&DeliveryState::DEAD).await?;
+    let waits = store.backlog(mailbox.id.as_str()).await?;
     Ok(HealthView {
         standing: mailbox.standing,
         consecutive_failures: mailbox.fails,
         last_success_at: delivered.map(|it| it.at.0),
         last_failure_at: failed.as_ref().map(|it| it.at.0),
         last_failure: failed.and_then(|it| it.reason),
-        queue_depth: waiting.len(),
-        oldest_pending_at: waiting.last().map(|it| it.at.0),
+        queue_depth: waits.rows,
+        oldest_pending_at: waits.oldest.map(|at| at.0),
     })
 }
 

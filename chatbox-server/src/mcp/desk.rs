@@ -273,12 +273,12 @@ impl Desk {
 
     async fn emit(&self, chat: &Chat, say: Say) -> Result<Seq, Error> {
         if let Some(turn) = &self.turn {
-            return Ok(self.app.chatbox.say_in_turn(turn, say).await?.seq);
+            return self.app.chatbox.say_in_turn(turn, say).await;
         }
         let author = Author::Mailbox {
             id: self.mailbox.clone(),
         };
-        Ok(self.app.chatbox.say(chat.id, author, say).await?.seq)
+        self.app.chatbox.say(chat.id, author, say).await
     }
 
     /// What a message is called on its platform.

@@ -22,8 +22,8 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
-    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
+    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
     Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
     TraceStep, Under,
 };
@@ -335,6 +335,11 @@ impl Store for PostgresStore {
     async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         let pool = self.readers.pool();
         self.readers.answer(read::outbox_depth(&pool)).await
+    }
+
+    async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError> {
+        let pool = self.readers.pool();
+        self.readers.answer(read::backlog(&pool, owner)).await
     }
 
     async fn search(

@@ -6,7 +6,7 @@ use chatbox_core::connector::Revision;
 use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox,
     Overview, Pending, PendingMedia, Position, Span, StateBox, Token, holds_every_word,
 };
 use sqlx::postgres::PgRow;
@@ -272,6 +272,19 @@ pub(super) async fn outbox_depth(pool: &PgPool) -> Result<Depth> {
     Ok(Depth {
         sends: sends.unsigned_abs(),
         hand_outs: hand_outs.unsigned_abs(),
+    })
+}
+
+/// Counted in the index of what is open; of the rows themselves only the oldest is looked at.
+pub(super) async fn backlog(pool: &PgPool, owner: &str) -> Result<Backlog> {
+    let backlog = "SELECT o.depth, (SELECT at FROM outbox WHERE id = o.eldest) FROM ( \
+        SELECT count(*) AS depth, min(id) AS eldest FROM outbox \
+        WHERE owner = $1 AND state IN ('queued', 'custody')) o";
+    let found = sqlx::query_as(backlog).bind(clean(owner));
+    let (rows, oldest): (i64, Option<i64>) = found.fetch_one(pool).await?;
+    Ok(Backlog {
+        rows: rows.unsigned_abs(),
+        oldest: oldest.map(Millis),
     })
 }
 

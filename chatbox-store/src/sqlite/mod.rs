@@ -17,8 +17,8 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
-    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
+    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
     Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
     TraceStep, Under,
 };
@@ -298,6 +298,10 @@ impl Store for SqliteStore {
 
     async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         self.reader.outbox_depth().await
+    }
+
+    async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError> {
+        self.reader.backlog(owner).await
     }
 
     async fn search(

@@ -59,6 +59,7 @@ macro_rules! every_scenario {
             pushing::a_muted_chat_is_kept_and_not_handed,
             pushing::what_is_not_pushed_any_more_is_superseded,
             pushing::a_hand_out_that_failed_can_be_sent_again,
+            pushing::a_backlog_is_counted_whole_and_by_its_owner,
             records::a_record_is_decided_on_its_revision,
             records::a_credential_in_use_stays,
             records::changes_that_go_together_are_all_made_or_none,

@@ -6,9 +6,9 @@ use super::house::{
 };
 use chatbox_core::id::{ChatId, DeliveryId, MailboxId, Seq};
 use chatbox_core::store::{
-    Accept, Accepted, Admin, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door, Hand,
-    Handing, LaneKey, LaneKind, LaneScope, Mailbox, Outcome, Parcel, Settle, Settled, Standing,
-    Step, Store, Switch,
+    Accept, Accepted, Admin, Backlog, Claimed, Delivery, DeliveryFilter, DeliveryState, Done, Door,
+    Hand, Handing, LaneKey, LaneKind, LaneScope, Mailbox, Outcome, Parcel, Settle, Settled,
+    Standing, Step, Store, Switch,
 };
 use std::sync::Arc;
 
@@ -308,4 +308,35 @@ pub(crate) async fn a_hand_out_that_failed_can_be_sent_again(store: Arc<dyn Stor
         .admin(put_mailbox("m", Door::Pull, LaneScope::Chat))
         .await;
     assert!(is_stale(&house.admin(retry(LONG)).await), "to nobody");
+}
+
+pub(crate) async fn a_backlog_is_counted_whole_and_by_its_owner(store: Arc<dyn Store>) {
+    const MANY: u64 = 1100;
+    let house = pushed(store).await;
+    let backlog = async |owner: &str| house.store.backlog(owner).await.expect("a read");
+    assert_eq!(backlog("m").await, Backlog::default());
+    let first = house.hear(message("e0", "d0", "first")).await;
+    let rest = (1..MANY).map(|n| {
+        let event = message(&format!("e{n}"), &format!("d{}", n % 7), "hi");
+        step(accept("c", event))
+    });
+    house.all(rest.collect()).await;
+    let waits = backlog("m").await;
+    assert_eq!((waits.rows, waits.oldest), (MANY, Some(first.at)));
+    for other in ["c", "nobody", ""] {
+        assert_eq!(backlog(other).await, Backlog::default(), "{other}");
+    }
+
+    // What is in custody waits as well; what came to an end does not.
+    let lanes = house.claim(LaneKind::Push).await;
+    let lane = LaneKey::hand(&"m".into(), first.chat);
+    let held = lanes.into_iter().find(|it| it.lane == lane);
+    let held = held.expect("it is due");
+    let rows = queued(&house, first.chat).await;
+    settle(&house, &held, rows[0].id, Settled::Custody, None).await;
+    assert_eq!(backlog("m").await, waits);
+    settle(&house, &held, rows[0].id, delivered("x"), None).await;
+    let waits = backlog("m").await;
+    assert_eq!(waits.rows, MANY - 1);
+    assert!(waits.oldest >= Some(first.at), "{waits:?}");
 }

@@ -30,7 +30,7 @@ async fn send_into(
 ) -> Result<Delivery, super::Miss> {
     done(world.vendor.fail_next(fault).await, &format!("{fault:?}"))?;
     let said = world.tell(&heard.chat, Content::text(text)).await?;
-    world.settled(said.seq).await
+    world.settled(said).await
 }
 
 async fn count(world: &World, text: &str) -> usize {
@@ -43,7 +43,7 @@ async fn goes_on(world: &World, heard: &Heard) -> Checked {
     let said = world.tell(&heard.chat, Content::text("and so on")).await?;
     same(
         "the next message",
-        &world.settled(said.seq).await?.state,
+        &world.settled(said).await?.state,
         &DeliveryState::Delivered,
     )?;
     same(
@@ -65,8 +65,8 @@ pub(super) async fn rate_limited(bench: &Bench<'_>) -> Checked {
     let limited = async || (!world.tap.sends().is_empty()).then_some(());
     world.until("something is sent", limited).await?;
     world.hear(ana("I am still here")).await?;
-    for said in [&first, &second] {
-        let delivery = world.settled(said.seq).await?;
+    for said in [first, second] {
+        let delivery = world.settled(said).await?;
         same(
             "a limited message",
             &delivery.state,
@@ -154,7 +154,7 @@ pub(super) async fn hanging(bench: &Bench<'_>) -> Checked {
     world.stop().await?;
     done(world.vendor.wire(Wire::Up).await, "the end of a silence")?;
     world.start().await?;
-    let delivery = world.settled(said.seq).await?;
+    let delivery = world.settled(said).await?;
     let arrived = count(&world, "anybody?").await;
     let fits = match delivery.state {
         DeliveryState::Delivered => arrived == 1,
@@ -266,7 +266,7 @@ pub(super) async fn revoked(bench: &Bench<'_>) -> Checked {
     done(world.vendor.revoke(false).await, "a new credential")?;
     same(
         "what waited",
-        &world.settled(said.seq).await?.state,
+        &world.settled(said).await?.state,
         &DeliveryState::Delivered,
     )?;
     world.hear(ana("welcome back")).await?;

@@ -149,7 +149,7 @@ pub(super) async fn waits(bench: &Bench<'_>) -> Checked {
     is_down(&world).await?;
     let said = world.tell(&heard.chat, Content::text("patience")).await?;
     sleep(Duration::from_millis(800)).await;
-    let delivery = world.deliveries(said.seq).await.pop();
+    let delivery = world.deliveries(said).await.pop();
     let delivery = delivery.ok_or_else(|| Miss::failed("nothing waits"))?;
     same(
         "while disconnected",
@@ -158,7 +158,7 @@ pub(super) async fn waits(bench: &Bench<'_>) -> Checked {
     )?;
     same("sends while disconnected", &world.tap.sends().len(), &0)?;
     done(world.vendor.wire(Wire::Up).await, "the end of an outage")?;
-    let delivery = world.settled(said.seq).await?;
+    let delivery = world.settled(said).await?;
     same(
         "afterwards",
         &(delivery.state, delivery.attempts),
@@ -187,7 +187,7 @@ pub(super) async fn expires(bench: &Bench<'_>) -> Checked {
     done(world.vendor.wire(Wire::Up).await, "the end of an outage")?;
     same(
         "what waited too long",
-        &world.settled(said.seq).await?.state,
+        &world.settled(said).await?.state,
         &DeliveryState::Expired,
     )?;
     ensure(world.wait_connected(SLACK).await, || {

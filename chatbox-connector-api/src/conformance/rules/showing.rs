@@ -82,12 +82,11 @@ pub(super) async fn previews(bench: &Bench<'_>) -> Checked {
         world.sees(ANA, "here: https://example.org/reply").await?;
     }
     if world.can().edit.is_some() {
-        let said = world
+        let target = world
             .tell(&heard.chat, Content::text("to be changed"))
             .await?;
         world.sees(ANA, "to be changed").await?;
         let content = Content::text("now at https://example.org/other");
-        let target = said.seq;
         world.settled_or_native(target).await?;
         world
             .act(&heard.chat, chatbox_core::Say::Edit { target, content })

@@ -28,14 +28,14 @@ async fn two(world: &World, heard: &Heard) -> Result<(Seq, Sent), Miss> {
         .await?;
     let sent = world.sees(ANA, "first words").await?;
     world.sees(ANA, "other words").await?;
-    world.settled_or_native(first.seq).await?;
-    Ok((first.seq, sent))
+    world.settled_or_native(first).await?;
+    Ok((first, sent))
 }
 
 async fn act(world: &World, heard: &Heard, say: Say) -> Checked {
     let acted = world.act(&heard.chat, say).await?;
     if world.needs_outbox().is_ok() {
-        let delivery = world.settled(acted.seq).await?;
+        let delivery = world.settled(acted).await?;
         ensure(delivery.state == DeliveryState::Delivered, || {
             format!(
                 "it is claimed, and {:?}: {:?}",
@@ -84,7 +84,7 @@ pub(super) async fn reply_in(bench: &Bench<'_>) -> Checked {
     // Our own words are answered most of all.
     let told = world.tell(&heard.chat, Content::text("did you?")).await?;
     let sent = world.sees(ANA, "did you?").await?;
-    world.settled_or_native(told.seq).await?;
+    world.settled_or_native(told).await?;
     let mut said = ana("I did");
     said.reply_to = Some(sent.id);
     let heard = world.hear(said).await?;
@@ -97,7 +97,7 @@ pub(super) async fn reply_in(bench: &Bench<'_>) -> Checked {
     }
     let row = world.ledger.seq_of(&heard.chat.connection, &answered).await;
     let row = row.map_err(Miss::because("the store refuses"))?;
-    same("what we said and they answered", &row, &Some(told.seq))
+    same("what we said and they answered", &row, &Some(told))
 }
 
 pub(super) async fn edit(bench: &Bench<'_>) -> Checked {
@@ -284,7 +284,7 @@ pub(super) async fn edit_fails(bench: &Bench<'_>) -> Checked {
         let acted = world
             .act(&heard.chat, Say::Edit { target, content })
             .await?;
-        let delivery = world.settled(acted.seq).await?;
+        let delivery = world.settled(acted).await?;
         same(&format!("a change into {fault:?}"), &delivery.state, &state)?;
         world.sees(ANA, read).await?;
     }

@@ -18,8 +18,8 @@ mod turn;
 mod world;
 
 use super::{
-    Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind, LogRow,
-    Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
+    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
     Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
     TraceStep, Under,
 };
@@ -311,6 +311,10 @@ impl Store for MemoryStore {
 
     async fn outbox_depth(&self) -> Result<Depth, StoreError> {
         Ok(self.world().depth())
+    }
+
+    async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError> {
+        Ok(self.world().backlog(owner))
     }
 
     async fn search(

@@ -4,8 +4,8 @@ use super::world::{Entry, World, awaits_media};
 use crate::event::{EventBody, Media};
 use crate::id::{ChatId, ConnectionId, EventId, MailboxId, Seq};
 use crate::store::{
-    Delivery, DeliveryFilter, Depth, LaneKey, LogRow, Parcel, Pending, PendingMedia, Position,
-    Sent, Story, TraceStep, TurnRow, holds_every_word,
+    Backlog, Delivery, DeliveryFilter, Depth, LaneKey, LogRow, Parcel, Pending, PendingMedia,
+    Position, Sent, Story, TraceStep, TurnRow, holds_every_word,
 };
 
 impl World {
@@ -59,6 +59,16 @@ impl World {
         Depth {
             sends: sends.len() as u64,
             hand_outs: hand_outs.len() as u64,
+        }
+    }
+
+    pub(super) fn backlog(&self, owner: &str) -> Backlog {
+        let theirs = self.unsettled().map(|sent| &sent.delivery);
+        let mut theirs = theirs.filter(|delivery| delivery.lane.owner == owner);
+        let oldest = theirs.next().map(|delivery| delivery.at);
+        Backlog {
+            rows: oldest.map_or(0, |_| 1 + theirs.count() as u64),
+            oldest,
         }
     }
 

@@ -9,8 +9,8 @@ use super::search;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, LaneKey, LaneKind, LogRow,
-    Mailbox, Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token,
+    Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, LaneKey, LaneKind,
+    LogRow, Mailbox, Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token,
     TraceStep, holds_every_word,
 };
 use rows::FromRow;
@@ -435,6 +435,15 @@ impl Reader {
             FROM outbox WHERE state IN ('queued', 'custody'))";
         let depth = self.one(sqlx::query(sql)).await?;
         Ok(depth.unwrap_or_default())
+    }
+
+    /// Counted in the index of what is open; of the rows themselves only the oldest is looked at.
+    pub(super) async fn backlog(&self, owner: &str) -> Result<Backlog, StoreError> {
+        let sql = "SELECT o.depth, (SELECT at FROM outbox WHERE id = o.eldest) AS oldest FROM ( \
+            SELECT count(*) AS depth, min(id) AS eldest FROM outbox INDEXED BY outbox_open \
+            WHERE owner = ?1 AND state IN ('queued', 'custody')) o";
+        let backlog = self.one(sqlx::query(sql).bind(owner.to_owned())).await?;
+        Ok(backlog.unwrap_or_default())
     }
 
     /// Whether the search index has not come to the log's head.

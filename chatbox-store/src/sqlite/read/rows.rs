@@ -10,9 +10,9 @@ use chatbox_core::id::{
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted, Overview,
-    Parcel, PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError, Subscription,
-    Token, TurnRow,
+    Backlog, Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted,
+    Overview, Parcel, PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError,
+    Subscription, Token, TurnRow,
 };
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -92,6 +92,15 @@ impl FromRow for Depth {
         Ok(Self {
             sends: number(row, "sends")?.unsigned_abs(),
             hand_outs: number(row, "hand_outs")?.unsigned_abs(),
+        })
+    }
+}
+
+impl FromRow for Backlog {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            rows: number(row, "depth")?.unsigned_abs(),
+            oldest: maybe(row, "oldest")?.map(Millis),
         })
     }
 }

@@ -5,7 +5,8 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, MailboxId, Millis, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Chat, DeliveryFilter, LaneKey, LaneKind, LaneScope, Outcome, RecordKind, Span, Store,
+    Chat, DeliveryFilter, DeliveryState, LaneKey, LaneKind, LaneScope, Outcome, RecordKind, Span,
+    Store,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -92,6 +93,7 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         "deliveries".into(),
         timeless(&store.deliveries(&all).await.expect("a read")),
     );
+    seen.extend(of_owners(store).await);
     seen.extend(of_accounts(store).await);
     let mut chats = Vec::new();
     for id in (1..).map(ChatId) {
@@ -110,6 +112,25 @@ pub(crate) async fn everything(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
         seen.extend(of_connection(store, &connection.into()).await);
     }
     seen.extend(of_rows(store).await);
+    seen
+}
+
+/// What waits for each owner: as much as is listed of it, since the first of those was made.
+async fn of_owners(store: &Arc<dyn Store>) -> Vec<(String, Value)> {
+    let mut seen = Vec::new();
+    for owner in MAILBOXES.into_iter().chain(CONNECTIONS).chain(["s0", "s1"]) {
+        let backlog = store.backlog(owner).await.expect("a read");
+        let open = DeliveryFilter {
+            owner: Some(owner.to_owned()),
+            states: vec![DeliveryState::Queued, DeliveryState::Custody],
+            limit: u32::MAX,
+            ..DeliveryFilter::default()
+        };
+        let open = store.deliveries(&open).await.expect("a read");
+        assert_eq!(backlog.rows, open.len() as u64, "{owner}");
+        assert_eq!(backlog.oldest, open.last().map(|it| it.at), "{owner}");
+        seen.push((format!("backlog of {owner}"), json!(backlog.rows)));
+    }
     seen
 }
 
