@@ -1,10 +1,10 @@
 //! A store upon a store: it has its own way of committing and reads what the one beneath it reads.
 
 use super::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
-    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
-    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
-    TraceStep, Under,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey,
+    LaneKind, LogRow, Mailbox, News, Noted, Outcome, Overview, Pending, PendingMedia, Position,
+    Record, RecordKind, Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError,
+    Subscription, Token, TraceStep, Under,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -44,6 +44,10 @@ impl<L: Layer> Store for L {
 
     async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError> {
         self.beneath().mailbox(id).await
+    }
+
+    async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError> {
+        self.beneath().attention(id).await
     }
 
     async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
@@ -134,6 +138,10 @@ impl<L: Layer> Store for L {
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
         self.beneath().history(of, before, limit).await
+    }
+
+    async fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> Result<News, StoreError> {
+        self.beneath().news(mailbox, after, limit).await
     }
 
     async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError> {

@@ -19,9 +19,9 @@ pub use layer::Layer;
 pub use memory::MemoryStore;
 pub use record::{Note, Noted, Record, RecordKind, Remembered};
 pub use row::{
-    Author, Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, Door,
-    LogRow, Mailbox, Overview, Parcel, Pending, PendingMedia, Position, SecretBox, Span, Standing,
-    StateBox, Token, TraceStep,
+    Attention, Author, Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth,
+    Door, LogRow, Mailbox, News, Overview, Parcel, Pending, PendingMedia, Position, SecretBox,
+    Span, Standing, StateBox, Token, TraceStep,
 };
 pub use sealed::{KeyUse, NoPlace, Sealed, SealedOf, SealedPlace};
 pub use service::{EVENT_TTL_MS, EVENTS_WAITING, ServiceEvent, ServiceKind, Subscription};
@@ -71,6 +71,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// One mailbox.
     async fn mailbox(&self, id: &MailboxId) -> Result<Option<Mailbox>, StoreError>;
+
+    /// One mailbox, and the chat it looks at.
+    async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError>;
 
     /// Every active connection.
     async fn connections(&self) -> Result<Vec<Connection>, StoreError>;
@@ -145,6 +148,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         before: Option<Seq>,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError>;
+
+    /// What others did in a mailbox's chats after `after`, and what became of what was sent: at most `limit` rows.
+    async fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> Result<News, StoreError>;
 
     /// Rows of a chat after `after`, oldest first.
     async fn since(&self, chat: ChatId, after: Seq, limit: u32) -> Result<Vec<LogRow>, StoreError>;

@@ -152,6 +152,26 @@ pub struct Overview {
     pub last: Option<LogRow>,
 }
 
+/// A mailbox and the chat it looks at.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Attention {
+    /// The mailbox.
+    pub mailbox: Mailbox,
+    /// Where it looks.
+    pub focal: Option<Chat>,
+}
+
+/// What others did in a mailbox's chats after a place in the log, and what became of what was sent.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct News {
+    /// The rows, oldest first, each with its chat; none of a chat that the mailbox does not want to hear of.
+    pub rows: Vec<(LogRow, Chat)>,
+    /// The newest place in the log that the mailbox's chats have.
+    pub head: Seq,
+    /// Where it looks.
+    pub focal: Option<ChatId>,
+}
+
 /// Who a row is by.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]

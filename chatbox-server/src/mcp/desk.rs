@@ -13,10 +13,9 @@ use crate::app::App;
 use chatbox_core::Link;
 #[cfg(feature = "connector-tools")]
 use chatbox_core::id::ConnectionId;
-use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
-use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
+use chatbox_core::id::{Address, EventId, MailboxId, Seq};
+use chatbox_core::store::{Author, Chat, Connection, LogRow, News, Overview, Span, Store};
 use chatbox_core::{Error, RunningTurn, Say, Switched};
-use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -24,8 +23,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How many rows before the unread ones are looked at for a recap.
 const OLDER: u32 = 200;
-/// How many chats are looked at, at first, for what is new.
-const CHATS: u32 = 64;
 
 /// A mailbox, and everything that may be done in its name.
 #[derive(Clone, Debug)]
@@ -40,9 +37,9 @@ pub(super) struct Desk {
 
 /// What happened after a place in the log.
 #[derive(Debug)]
-pub(super) struct News {
-    /// What others did, oldest first.
-    pub(super) rows: Vec<(LogRow, Chat)>,
+pub(super) struct Heard {
+    /// What others did, oldest first, and where the mailbox looks.
+    pub(super) news: News,
     /// Where to go on.
     pub(super) cursor: Seq,
     /// Whether there is more already.
@@ -344,57 +341,16 @@ impl Desk {
     }
 
     /// What others did after a place, at most so much of it.
-    pub(super) async fn news(&self, after: Seq, limit: u32) -> Result<News, Refusal> {
-        // Read first: what comes while the chats are read is found by the next call.
-        let head = self.head().await?;
-        if after > head {
+    pub(super) async fn heard(&self, after: Seq, limit: u32) -> Result<Heard, Refusal> {
+        let news = self.store().news(&self.mailbox, after, limit).await?;
+        if after > news.head {
             return Err(invalid_cursor());
         }
-        let mut rows = Vec::new();
-        for chat in self.changed(after).await? {
-            let new = self.store().since(chat.id, after, limit).await?;
-            let new = new.into_iter().filter(|row| row.seq <= head);
-            rows.extend(new.map(|row| (row, chat.clone())));
-        }
-        rows.sort_by_key(|(row, _)| row.seq);
-        rows.truncate(limit as usize);
-        let cursor = match rows.last() {
-            Some((last, _)) if rows.len() == limit as usize => last.seq,
-            _ => head,
+        let cursor = match news.rows.last() {
+            Some((last, _)) if news.rows.len() == limit as usize => last.seq,
+            _ => news.head,
         };
-        rows.retain(|(row, _)| is_news(row));
-        let more = cursor < head;
-        Ok(News { rows, cursor, more })
-    }
-
-    /// The chats with rows after a place.
-    async fn changed(&self, after: Seq) -> Result<Vec<Chat>, Refusal> {
-        let mut limit = CHATS;
-        loop {
-            let mut chats = self.store().chats(&self.mailbox, limit).await?;
-            let all = chats.len() < limit as usize;
-            if all || chats.last().is_none_or(|oldest| oldest.head <= after) {
-                chats.retain(|chat| chat.head > after);
-                return Ok(chats);
-            }
-            limit = limit.saturating_mul(4);
-        }
-    }
-
-    /// The chats this mailbox does not want to hear of, among those with the newest rows.
-    pub(super) async fn muted(&self) -> Result<HashSet<ChatId>, Refusal> {
-        let chats = self.overview(CHATS).await?;
-        let muted = chats.into_iter().filter(|overview| overview.muted);
-        Ok(muted.map(|overview| overview.chat.id).collect())
-    }
-}
-
-/// What others did, and what became of what was sent.
-fn is_news(row: &LogRow) -> bool {
-    use chatbox_core::event::EventBody;
-    match row.body {
-        EventBody::Outcome { .. } => true,
-        EventBody::Receipt { .. } => false,
-        _ => !row.out,
+        let more = cursor < news.head;
+        Ok(Heard { news, cursor, more })
     }
 }

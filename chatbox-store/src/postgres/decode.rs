@@ -5,8 +5,8 @@ use chatbox_core::event::{Attachment, EventBody};
 use chatbox_core::focus::{Focus, Recap};
 use chatbox_core::id::{ChatId, DeliveryId, Millis, Seq, SessionId};
 use chatbox_core::store::{
-    Author, Chat, Connection, Delivery, DeliveryState, LaneKey, LaneKind, LogRow, Mailbox, Parcel,
-    Sent,
+    Attention, Author, Chat, Connection, Delivery, DeliveryState, LaneKey, LaneKind, LogRow,
+    Mailbox, News, Parcel, Sent,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,19 +16,46 @@ use sqlx::postgres::PgRow;
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
 /// What [`log_row`] reads. The row is `l`; its newest body joins as `b`, read through to where its files are now.
-pub(super) const LOG_ROW: &str = "SELECT l.seq, l.chat, l.by, l.author, l.author_name, l.\"out\", l.event_id, \
-    l.target, l.late, l.wakes, l.at, l.cur_seq, b.body, \
-    CASE WHEN b.files > 0 THEN (SELECT json_agg(json_build_object('name', m.name, 'mime', m.mime, 'size', m.size, \
-        'place', m.place) ORDER BY m.idx)::text FROM media m WHERE m.seq = b.seq) END AS files \
-    FROM log l JOIN content b ON b.seq = coalesce(l.cur_seq, l.seq)";
+macro_rules! log_columns {
+    () => {
+        "l.seq, l.chat, l.by, l.author, l.author_name, l.\"out\", l.event_id, \
+         l.target, l.late, l.wakes, l.at, l.cur_seq, b.body, \
+         CASE WHEN b.files > 0 THEN (SELECT json_agg(json_build_object('name', m.name, 'mime', m.mime, 'size', m.size, \
+             'place', m.place) ORDER BY m.idx)::text FROM media m WHERE m.seq = b.seq) END AS files"
+    };
+}
+pub(super) use log_columns;
+
+/// What [`log_row`] reads, from the log.
+pub(super) const LOG_ROW: &str = concat!(
+    "SELECT ",
+    log_columns!(),
+    " FROM log l JOIN content b ON b.seq = coalesce(l.cur_seq, l.seq)"
+);
 
 /// What [`delivery`] reads.
 pub(super) const DELIVERY: &str = "SELECT id, seq, part, chat, owner, key, class, payload, state, attempts, expires, \
     receipt, degraded, reason, at, since FROM outbox";
 
-/// What [`chat`] reads.
-pub(super) const CHAT: &str =
-    "SELECT id, conn, mailbox, platform, handle, kind, name, session, head FROM chats";
+/// What [`chat`] reads. The chat is `c`.
+macro_rules! chat_columns {
+    () => {
+        "c.id AS chat_id, c.conn, c.mailbox, c.platform, c.handle, c.kind AS chat_kind, c.name AS chat_name, c.session, \
+         c.head"
+    };
+}
+pub(super) use chat_columns;
+
+/// What [`chat`] reads, from the chats.
+pub(super) const CHAT: &str = concat!("SELECT ", chat_columns!(), " FROM chats c");
+
+/// What [`mailbox`] reads. The mailbox is `r`.
+macro_rules! mailbox_columns {
+    () => {
+        "r.id, r.account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to, r.status, r.fails"
+    };
+}
+pub(super) use mailbox_columns;
 
 /// A document kept as text.
 pub(super) fn document<T: DeserializeOwned>(text: &str) -> Result<T> {
@@ -156,13 +183,13 @@ pub(super) fn number(row: &PgRow, column: &str) -> Result<u32> {
 
 pub(super) fn chat(row: &PgRow) -> Result<Chat> {
     Ok(Chat {
-        id: ChatId(row.try_get("id")?),
+        id: ChatId(row.try_get("chat_id")?),
         connection: id(row, "conn")?,
         mailbox: id(row, "mailbox")?,
         platform: id(row, "platform")?,
         handle: id(row, "handle")?,
-        kind: word(row.try_get("kind")?)?,
-        name: row.try_get("name")?,
+        kind: word(row.try_get("chat_kind")?)?,
+        name: row.try_get("chat_name")?,
         session: SessionId(row.try_get("session")?),
         head: Seq(row.try_get("head")?),
     })
@@ -179,6 +206,27 @@ pub(super) fn mailbox(row: &PgRow) -> Result<Mailbox> {
         standing: word(row.try_get("status")?)?,
         fails: number(row, "fails")?,
     })
+}
+
+pub(super) fn attention(row: &PgRow) -> Result<Attention> {
+    let focal: Option<i64> = row.try_get("chat_id")?;
+    Ok(Attention {
+        mailbox: mailbox(row)?,
+        focal: focal.map(|_| chat(row)).transpose()?,
+    })
+}
+
+/// News: a row each, and one that has only what all share where there are none.
+pub(super) fn news(rows: &[PgRow]) -> Result<News> {
+    let mut news = News::default();
+    for row in rows {
+        news.head = Seq(row.try_get("newest")?);
+        news.focal = row.try_get::<Option<i64>, _>("focal")?.map(ChatId);
+        if row.try_get::<Option<i64>, _>("seq")?.is_some() {
+            news.rows.push((log_row(row)?, chat(row)?));
+        }
+    }
+    Ok(news)
 }
 
 fn focus(row: &PgRow) -> Result<Focus> {

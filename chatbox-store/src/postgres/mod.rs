@@ -22,10 +22,10 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
-    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
-    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
-    TraceStep, Under,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey,
+    LaneKind, LogRow, Mailbox, News, Noted, Outcome, Overview, Pending, PendingMedia, Position,
+    Record, RecordKind, Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError,
+    Subscription, Token, TraceStep, Under,
 };
 use neighbours::Neighbours;
 use readers::Readers;
@@ -150,6 +150,17 @@ impl Store for PostgresStore {
         self.readers
             .answer(read::chats(&pool, mailbox, limit))
             .await
+    }
+
+    async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError> {
+        let pool = self.readers.pool();
+        self.readers.answer(read::attention(&pool, id)).await
+    }
+
+    async fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> Result<News, StoreError> {
+        let pool = self.readers.pool();
+        let found = read::news(&pool, mailbox, after, limit);
+        self.readers.answer(found).await
     }
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {

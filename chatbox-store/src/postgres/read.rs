@@ -1,13 +1,16 @@
 //! The reads, each one statement on the pool unless it says otherwise.
 
-use super::decode::{self, CHAT, DELIVERY, LOG_ROW, document, log_row};
+use super::decode::{
+    self, CHAT, DELIVERY, LOG_ROW, chat_columns, document, log_columns, log_row, mailbox_columns,
+};
 use super::wire::clean;
 use chatbox_core::connector::Revision;
 use chatbox_core::event::EventBody;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind, LogRow, Mailbox,
-    Overview, Pending, PendingMedia, Position, Span, StateBox, Token, holds_every_word,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, LaneKey, LaneKind,
+    LogRow, Mailbox, News, Overview, Pending, PendingMedia, Position, Span, StateBox, Token,
+    holds_every_word,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row};
@@ -38,11 +41,49 @@ pub(super) async fn now(pool: &PgPool) -> Result<Millis> {
 
 /// Every mailbox, or one.
 pub(super) async fn mailboxes(pool: &PgPool, one: Option<&MailboxId>) -> Result<Vec<Mailbox>> {
-    let all = "SELECT id, account, name, door, scope, focal, focus_rev, recap_from, recap_to, status, fails \
-        FROM readers \
-        WHERE kind = 'mailbox' AND ($1::text IS NULL OR id = $1) ORDER BY id";
+    let all = concat!(
+        "SELECT ",
+        mailbox_columns!(),
+        " FROM readers r WHERE r.kind = 'mailbox' AND ($1::text IS NULL OR r.id = $1) ORDER BY r.id"
+    );
     let found = sqlx::query(all).bind(one.map(|id| clean(id.as_str())));
     each(found.fetch_all(pool).await?, decode::mailbox)
+}
+
+pub(super) async fn attention(pool: &PgPool, id: &MailboxId) -> Result<Option<Attention>> {
+    let one = concat!(
+        "SELECT ",
+        mailbox_columns!(),
+        ", ",
+        chat_columns!(),
+        " FROM readers r LEFT JOIN chats c ON c.id = r.focal WHERE r.kind = 'mailbox' AND r.id = $1"
+    );
+    let found = sqlx::query(one).bind(clean(id.as_str()));
+    let row = found.fetch_optional(pool).await?;
+    row.as_ref().map(decode::attention).transpose()
+}
+
+pub(super) async fn news(
+    pool: &PgPool,
+    mailbox: &MailboxId,
+    after: Seq,
+    limit: u32,
+) -> Result<News> {
+    let new = concat!(
+        "WITH new AS (SELECT ",
+        chat_columns!(),
+        ", ",
+        log_columns!(),
+        " FROM chats c LEFT JOIN members m ON m.chat = c.id AND m.reader = c.mailbox \
+         JOIN log l ON l.chat = c.id AND l.seq > $2 JOIN content b ON b.seq = coalesce(l.cur_seq, l.seq) \
+         WHERE c.mailbox = $1 AND c.head > $2 AND m.muted IS NOT TRUE \
+         AND (l.kind = 'outcome' OR NOT l.\"out\" AND l.kind <> 'receipt') ORDER BY l.seq LIMIT $3) \
+         SELECT r.focal, coalesce((SELECT max(head) FROM chats WHERE mailbox = r.id), 0) AS newest, new.* \
+         FROM readers r LEFT JOIN new ON true WHERE r.id = $1 ORDER BY new.seq"
+    );
+    let found = sqlx::query(new).bind(clean(mailbox.as_str()));
+    let found = found.bind(after.0).bind(i64::from(limit));
+    decode::news(&found.fetch_all(pool).await?)
 }
 
 /// The chats, and then, by a statement of its own, the message that is the last of each.
@@ -52,13 +93,17 @@ pub(super) async fn overview(
     limit: u32,
 ) -> Result<Vec<Overview>> {
     // A message is unread or the last one by what it was; one taken back since is not unread.
-    let theirs = "SELECT c.id, c.conn, c.mailbox, c.platform, c.handle, c.kind, c.name, c.session, c.head, m.muted, \
+    let theirs = concat!(
+        "SELECT ",
+        chat_columns!(),
+        ", m.muted, \
             (SELECT count(*) FROM log u WHERE u.chat = c.id AND u.seq > m.seen AND u.kind = 'message' \
                 AND NOT u.\"out\" AND NOT EXISTS (SELECT FROM log d WHERE d.seq = u.cur_seq AND d.kind = 'delete') \
             ) AS unread, \
             (SELECT seq FROM log WHERE chat = c.id AND kind = 'message' ORDER BY seq DESC LIMIT 1) AS last \
         FROM chats c JOIN members m ON m.chat = c.id AND m.reader = $1 \
-        WHERE c.mailbox = $1 ORDER BY c.head DESC LIMIT $2";
+        WHERE c.mailbox = $1 ORDER BY c.head DESC LIMIT $2"
+    );
     let found = sqlx::query(theirs)
         .bind(clean(mailbox.as_str()))
         .bind(i64::from(limit));
@@ -120,13 +165,16 @@ pub(super) async fn pending(pool: &PgPool, lane: &LaneKey) -> Result<Option<Pend
     if lane.kind != LaneKind::Turn {
         return Ok(None);
     }
-    let origin = "SELECT c.id, c.conn, c.mailbox, c.platform, c.handle, c.kind, c.name, c.session, c.head, \
-            coalesce(m.handed, 0) AS handed \
+    let origin = concat!(
+        "SELECT ",
+        chat_columns!(),
+        ", coalesce(m.handed, 0) AS handed \
         FROM chatbox_lane_chats_v1($1, $2) c \
         LEFT JOIN members m ON m.chat = c.id AND m.reader = $1 \
         CROSS JOIN LATERAL (SELECT seq FROM log WHERE chat = c.id AND seq > coalesce(m.handed, 0) AND wakes \
             ORDER BY seq LIMIT 1) oldest \
-        WHERE c.woken > coalesce(m.handed, 0) ORDER BY oldest.seq LIMIT 1";
+        WHERE c.woken > coalesce(m.handed, 0) ORDER BY oldest.seq LIMIT 1"
+    );
     let found = sqlx::query(origin)
         .bind(clean(&lane.owner))
         .bind(clean(&lane.key));

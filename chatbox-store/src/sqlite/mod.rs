@@ -17,10 +17,10 @@ use chatbox_core::id::{
     AccountId, ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq,
 };
 use chatbox_core::store::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
-    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
-    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
-    TraceStep, Under,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey,
+    LaneKind, LogRow, Mailbox, News, Noted, Outcome, Overview, Pending, PendingMedia, Position,
+    Record, RecordKind, Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError,
+    Subscription, Token, TraceStep, Under,
 };
 use read::Reader;
 use std::path::Path;
@@ -157,6 +157,14 @@ impl Store for SqliteStore {
 
     async fn chats(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Chat>, StoreError> {
         self.reader.chats(mailbox, limit).await
+    }
+
+    async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError> {
+        self.reader.attention(id).await
+    }
+
+    async fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> Result<News, StoreError> {
+        self.reader.news(mailbox, after, limit).await
     }
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {

@@ -7,7 +7,9 @@ use super::house::{
 use chatbox_core::event::EventBody;
 use chatbox_core::focus::{Focus, Recap};
 use chatbox_core::id::{ChatId, MailboxId, Seq};
-use chatbox_core::store::{Admin, Done, Door, LaneScope, Outcome, Overview, Step, Store, Switch};
+use chatbox_core::store::{
+    Admin, Done, Door, LaneScope, News, Outcome, Overview, Step, Store, Switch,
+};
 use std::sync::Arc;
 
 async fn pulled(store: Arc<dyn Store>) -> House {
@@ -163,4 +165,82 @@ pub(crate) async fn an_overview_counts_what_others_said(store: Arc<dyn Store>) {
         muted,
     };
     assert!(is_stale(&house.admin(stranger).await));
+}
+
+async fn news(house: &House, after: Seq, limit: u32) -> News {
+    let news = house.store.news(&"m".into(), after, limit).await;
+    news.expect("a read")
+}
+
+fn places(news: &News) -> Vec<(Seq, ChatId)> {
+    let rows = news.rows.iter();
+    rows.map(|(row, chat)| (row.seq, chat.id)).collect()
+}
+
+pub(crate) async fn a_mailbox_is_read_with_the_chat_it_looks_at(store: Arc<dyn Store>) {
+    let house = pulled(store).await;
+    let attention = || async {
+        let read = house.store.attention(&"m".into()).await;
+        read.expect("a read").expect("the mailbox")
+    };
+    assert_eq!(attention().await.focal, None);
+    let here = house.hear(message("e1", "d1", "here")).await;
+    switch(&house, Some(here.chat)).await;
+    let attention = attention().await;
+    let stored = house.store.mailbox(&"m".into()).await.expect("a read");
+    assert_eq!(Some(attention.mailbox), stored);
+    let chat = house.store.chat(here.chat).await.expect("a read");
+    assert_eq!((&attention.focal, attention.focal.is_some()), (&chat, true));
+    let nobody = house.store.attention(&"nobody".into()).await;
+    assert_eq!(nobody.expect("a read"), None);
+}
+
+pub(crate) async fn news_is_what_others_did_where_somebody_wants_to_hear(store: Arc<dyn Store>) {
+    let house = pulled(store).await;
+    let none = news(&house, Seq::ZERO, 10).await;
+    assert_eq!(none, News::default());
+    let one = house.hear(message("e1", "d1", "one")).await;
+    let two = house.hear(message("e2", "g1", "two")).await;
+    // Its own words are no news to it, and move the head all the same.
+    let own = house.one(Step::Emit(Box::new(emit(one.chat, 0)))).await;
+    let own = super::house::appended(own)[0].seq;
+    let edited = house.hear(event("e3", "d1", edit("e1", "ONE"))).await;
+    let all = news(&house, Seq::ZERO, 10).await;
+    let expected = [
+        (one.seq, one.chat),
+        (two.seq, two.chat),
+        (edited.seq, one.chat),
+    ];
+    assert_eq!(places(&all), expected, "oldest first, in all chats");
+    assert_eq!((all.head, all.focal), (edited.seq, None));
+    let (first, _) = &all.rows[0];
+    let text = first.body.content().map(|it| it.text.as_str());
+    assert_eq!(text, Some("ONE"), "as it reads now");
+
+    switch(&house, Some(two.chat)).await;
+    let some = news(&house, one.seq, 1).await;
+    assert_eq!(
+        places(&some),
+        [(two.seq, two.chat)],
+        "no more than asked for"
+    );
+    assert_eq!((some.head, some.focal), (edited.seq, Some(two.chat)));
+    assert_eq!(news(&house, own, 10).await.rows.len(), 1);
+    let late = news(&house, edited.seq, 10).await;
+    assert_eq!((late.rows.len(), late.head), (0, edited.seq));
+
+    let (mailbox, muted) = (MailboxId::from("m"), true);
+    let chat = one.chat;
+    house
+        .admin(Admin::Mute {
+            mailbox,
+            chat,
+            muted,
+        })
+        .await;
+    let heard = news(&house, Seq::ZERO, 10).await;
+    assert_eq!(places(&heard), [(two.seq, two.chat)]);
+    assert_eq!(heard.head, edited.seq, "a muted chat counts all the same");
+    let nobody = house.store.news(&"nobody".into(), Seq::ZERO, 10).await;
+    assert_eq!(nobody.expect("a read"), News::default());
 }

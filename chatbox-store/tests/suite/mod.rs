@@ -51,6 +51,8 @@ macro_rules! every_scenario {
             focus::what_comes_into_the_focal_chat_is_seen,
             focus::a_switch_to_no_chat_of_the_mailbox_is_stale,
             focus::an_overview_counts_what_others_said,
+            focus::a_mailbox_is_read_with_the_chat_it_looks_at,
+            focus::news_is_what_others_did_where_somebody_wants_to_hear,
             pushing::every_message_is_handed_in_order,
             pushing::a_hand_out_that_ended_hands_over,
             pushing::too_many_failures_in_a_row_pause,

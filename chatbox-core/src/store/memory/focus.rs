@@ -1,9 +1,11 @@
 //! Where mailboxes look, and what they have not seen.
 
-use super::world::World;
+use super::world::{Entry, World};
 use crate::event::EventBody;
 use crate::id::{ChatId, MailboxId, Millis, Seq};
-use crate::store::{Done, LogRow, Outcome, Overview, ServiceEvent, ServiceKind, Span, Switch};
+use crate::store::{
+    Attention, Done, LogRow, News, Outcome, Overview, ServiceEvent, ServiceKind, Span, Switch,
+};
 use std::cmp::Reverse;
 
 impl World {
@@ -84,6 +86,40 @@ impl World {
             }
         };
         chats.into_iter().map(of).collect()
+    }
+
+    pub(super) fn attention(&self, id: &MailboxId) -> Option<Attention> {
+        let mailbox = self.mailboxes.get(id)?.clone();
+        let focal = mailbox.focus.chat.and_then(|chat| self.chat(chat)).cloned();
+        Some(Attention { mailbox, focal })
+    }
+
+    pub(super) fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> News {
+        let theirs = self.chats.iter().filter(|it| it.mailbox == *mailbox);
+        let head = theirs.map(|chat| chat.head).max().unwrap_or(Seq::ZERO);
+        let is_muted = |chat: ChatId| {
+            let reader = (chat, mailbox.as_str().to_owned());
+            self.members.get(&reader).is_some_and(|it| it.muted)
+        };
+        let is_news = |entry: &&Entry| {
+            let by_others = match entry.row.body {
+                EventBody::Outcome { .. } => true,
+                EventBody::Receipt { .. } => false,
+                _ => !entry.row.out,
+            };
+            let theirs = self.in_mailbox(mailbox, entry.row.chat);
+            entry.row.seq > after && by_others && theirs && !is_muted(entry.row.chat)
+        };
+        let rows = self.log.iter().filter(is_news).take(limit as usize);
+        let rows = rows.filter_map(|entry| {
+            let chat = self.chat(entry.row.chat)?;
+            Some((self.view(entry), chat.clone()))
+        });
+        News {
+            rows: rows.collect(),
+            head,
+            focal: self.mailboxes.get(mailbox).and_then(|it| it.focus.chat),
+        }
     }
 
     /// The messages of a chat as readers see them.

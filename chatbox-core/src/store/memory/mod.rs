@@ -18,10 +18,10 @@ mod turn;
 mod world;
 
 use super::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey, LaneKind,
-    LogRow, Mailbox, Noted, Outcome, Overview, Pending, PendingMedia, Position, Record, RecordKind,
-    Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError, Subscription, Token,
-    TraceStep, Under,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, Depth, Hints, KeyUse, LaneKey,
+    LaneKind, LogRow, Mailbox, News, Noted, Outcome, Overview, Pending, PendingMedia, Position,
+    Record, RecordKind, Remembered, Sealed, SealedPlace, Span, StateBox, Step, Store, StoreError,
+    Subscription, Token, TraceStep, Under,
 };
 use crate::connector::Revision;
 use crate::id::{
@@ -140,6 +140,14 @@ impl Store for MemoryStore {
         chats.sort_by_key(|chat| std::cmp::Reverse(chat.head));
         chats.truncate(limit as usize);
         Ok(chats)
+    }
+
+    async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError> {
+        Ok(self.world().attention(id))
+    }
+
+    async fn news(&self, mailbox: &MailboxId, after: Seq, limit: u32) -> Result<News, StoreError> {
+        Ok(self.world().news(mailbox, after, limit))
     }
 
     async fn overview(&self, mailbox: &MailboxId, limit: u32) -> Result<Vec<Overview>, StoreError> {

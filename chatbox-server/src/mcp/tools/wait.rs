@@ -1,7 +1,7 @@
 //! Waiting until something happens.
 
 use super::{Verb, bounded, reads};
-use crate::mcp::desk::{Desk, News};
+use crate::mcp::desk::{Desk, Heard};
 use crate::mcp::names::Name;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::view::{self, RowView};
@@ -67,9 +67,9 @@ impl Verb for WaitForEvents {
             Some(name) => name.cursor()?,
             None => desk.head().await?,
         };
-        let news = wait(desk, cursor, limit, until);
+        let heard = wait(desk, cursor, limit, until);
         tokio::select! {
-            news = news => events(desk, news?).await,
+            heard = heard => Ok(events(heard?)),
             () = desk.end.cancelled() => Err(ended()),
         }
     }
@@ -85,24 +85,17 @@ pub(in crate::mcp) fn ended() -> Refusal {
 }
 
 /// The first news after a place, or none when the time is up.
-async fn wait(desk: &Desk, mut cursor: Seq, limit: u32, until: Instant) -> Result<News, Refusal> {
+async fn wait(desk: &Desk, mut cursor: Seq, limit: u32, until: Instant) -> Result<Heard, Refusal> {
     let bell = desk.bell();
     loop {
         let mut rung = std::pin::pin!(bell.notified());
         // Heard from here on, so that nothing falls between looking and listening.
         rung.as_mut().enable();
-        let mut news = desk.news(cursor, limit).await?;
-        if !news.rows.is_empty() {
-            let muted = desk.muted().await?;
-            news.rows.retain(|(_, chat)| !muted.contains(&chat.id));
+        let heard = desk.heard(cursor, limit).await?;
+        if !heard.news.rows.is_empty() || Instant::now() >= until {
+            return Ok(heard);
         }
-        if !news.rows.is_empty() || Instant::now() >= until {
-            return Ok(news);
-        }
-        cursor = news.cursor;
-        if news.more {
-            continue;
-        }
+        cursor = heard.cursor;
         let look = sleep_until(until.min(Instant::now() + LOOK));
         tokio::select! {
             () = rung => {}
@@ -111,18 +104,16 @@ async fn wait(desk: &Desk, mut cursor: Seq, limit: u32, until: Instant) -> Resul
     }
 }
 
-async fn events(desk: &Desk, news: News) -> Result<Events, Refusal> {
-    let focal = desk.focal().await?.map(|chat| chat.id);
-    let shown = news
-        .rows
-        .iter()
-        .map(|(row, chat)| match focal == Some(chat.id) {
-            true => view::row(row, chat),
-            false => view::notice(row, chat),
-        });
-    Ok(Events {
+fn events(heard: Heard) -> Events {
+    let focal = heard.news.focal;
+    let shown = heard.news.rows.iter();
+    let shown = shown.map(|(row, chat)| match focal == Some(chat.id) {
+        true => view::row(row, chat),
+        false => view::notice(row, chat),
+    });
+    Events {
         events: shown.collect(),
-        cursor: news.cursor.to_string(),
-        more: news.more,
-    })
+        cursor: heard.cursor.to_string(),
+        more: heard.more,
+    }
 }

@@ -67,7 +67,7 @@ CREATE TABLE chats (
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX ON chats (conn, handle) WHERE conn IS NOT NULL;
 CREATE UNIQUE INDEX ON chats (account, platform, handle) WHERE conn IS NULL;
-CREATE INDEX ON chats (mailbox);
+CREATE INDEX ON chats (mailbox, head);
 CREATE INDEX ON chats (session);
 
 CREATE TABLE members (

@@ -9,19 +9,27 @@ use super::search;
 use chatbox_core::connector::Revision;
 use chatbox_core::id::{ChatId, ConnectionId, DeliveryId, EventId, Handle, MailboxId, Millis, Seq};
 use chatbox_core::store::{
-    Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, LaneKey, LaneKind,
-    LogRow, Mailbox, Overview, Pending, PendingMedia, Position, Span, StateBox, StoreError, Token,
-    TraceStep, holds_every_word,
+    Attention, Backlog, Chat, Connection, Delivery, DeliveryFilter, DeliveryState, Depth, LaneKey,
+    LaneKind, LogRow, Mailbox, News, Overview, Pending, PendingMedia, Position, Span, StateBox,
+    StoreError, Token, TraceStep, holds_every_word,
 };
 use rows::FromRow;
 pub(super) use sealed::keys;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
+/// The columns of a mailbox.
+macro_rules! mailbox_columns {
+    () => {
+        "r.id, a.name AS account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to, r.status, \
+         r.fails"
+    };
+}
+
 /// The columns of a chat.
 macro_rules! chat_columns {
     () => {
-        "c.id AS chat_id, c.connection, c.reader, c.platform, c.handle, c.kind AS chat_kind, c.name, c.session, c.head"
+        "c.id AS chat_id, c.connection, c.reader, c.platform, c.handle, c.kind AS chat_kind, c.name AS chat_name, c.session, c.head"
     };
 }
 
@@ -116,12 +124,51 @@ impl Reader {
         &self,
         id: Option<&MailboxId>,
     ) -> Result<Vec<Mailbox>, StoreError> {
-        let sql = "SELECT r.id, a.name AS account, r.name, r.door, r.scope, r.focal, r.focus_rev, r.recap_from, r.recap_to, \
-             r.status, r.fails \
-             FROM readers AS r JOIN accounts AS a ON a.id = r.account \
-             WHERE r.kind = 'mailbox' AND (?1 IS NULL OR r.id = ?1) ORDER BY r.id";
+        let sql = concat!(
+            "SELECT ",
+            mailbox_columns!(),
+            " FROM readers AS r JOIN accounts AS a ON a.id = r.account \
+             WHERE r.kind = 'mailbox' AND (?1 IS NULL OR r.id = ?1) ORDER BY r.id"
+        );
         self.all(sqlx::query(sql).bind(id.map(|id| id.as_str().to_owned())))
             .await
+    }
+
+    pub(super) async fn attention(&self, id: &MailboxId) -> Result<Option<Attention>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            mailbox_columns!(),
+            ", ",
+            chat_columns!(),
+            " FROM readers AS r JOIN accounts AS a ON a.id = r.account LEFT JOIN chats AS c ON c.id = r.focal \
+             WHERE r.kind = 'mailbox' AND r.id = ?1"
+        );
+        self.one(sqlx::query(sql).bind(id.as_str().to_owned()))
+            .await
+    }
+
+    pub(super) async fn news(
+        &self,
+        mailbox: &MailboxId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<News, StoreError> {
+        let sql = concat!(
+            "WITH new AS (SELECT ",
+            chat_columns!(),
+            ", ",
+            row_columns!(),
+            " FROM chats AS c LEFT JOIN members AS m ON m.chat = c.id AND m.reader = c.reader \
+             CROSS JOIN log AS l ON l.chat = c.id AND l.seq > ?2 LEFT JOIN log AS n ON n.seq = l.cur_seq \
+             WHERE c.reader = ?1 AND c.head > ?2 AND m.muted IS NOT TRUE \
+             AND (l.kind = 'outcome' OR NOT l.out AND l.kind <> 'receipt') ORDER BY l.seq LIMIT ?3) \
+             SELECT r.focal, (SELECT max(head) FROM chats WHERE reader = r.id) AS newest, new.* \
+             FROM readers AS r LEFT JOIN new ON true WHERE r.id = ?1 ORDER BY new.seq"
+        );
+        let query = sqlx::query(sql).bind(mailbox.as_str().to_owned());
+        let query = query.bind(after.0).bind(limit);
+        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        rows::news(&rows)
     }
 
     pub(super) async fn overview(

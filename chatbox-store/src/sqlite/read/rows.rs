@@ -10,9 +10,9 @@ use chatbox_core::id::{
     Platform, Seq, SessionId,
 };
 use chatbox_core::store::{
-    Backlog, Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox, Note, Noted,
-    Overview, Parcel, PendingMedia, Position, Record, Remembered, Sent, StateBox, StoreError,
-    Subscription, Token, TurnRow,
+    Attention, Backlog, Chat, Connection, Delivery, Depth, LaneKey, LaneKind, LogRow, Mailbox,
+    News, Note, Noted, Overview, Parcel, PendingMedia, Position, Record, Remembered, Sent,
+    StateBox, StoreError, Subscription, Token, TurnRow,
 };
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -117,6 +117,30 @@ impl FromRow for Overview {
     }
 }
 
+impl FromRow for Attention {
+    fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
+        let focal: Option<i64> = maybe(row, "chat_id")?;
+        Ok(Self {
+            mailbox: Mailbox::from_row(row)?,
+            focal: focal.map(|_| Chat::from_row(row)).transpose()?,
+        })
+    }
+}
+
+/// News: a row each, and one that has only what all share where there are none.
+pub(super) fn news(rows: &[SqliteRow]) -> Result<News, StoreError> {
+    let mut news = News::default();
+    for row in rows {
+        news.head = Seq(maybe(row, "newest")?.unwrap_or(0));
+        news.focal = maybe(row, "focal")?.map(ChatId);
+        if maybe::<i64>(row, "seq")?.is_some() {
+            news.rows
+                .push((LogRow::from_row(row)?, Chat::from_row(row)?));
+        }
+    }
+    Ok(news)
+}
+
 impl FromRow for Connection {
     fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
         Ok(Self {
@@ -142,7 +166,7 @@ impl FromRow for Chat {
             platform: Platform::new(text(row, "platform")?),
             handle: Handle::new(text(row, "handle")?),
             kind: word(row, "chat_kind")?,
-            name: maybe(row, "name")?,
+            name: maybe(row, "chat_name")?,
             session: SessionId(number(row, "session")?),
             head: Seq(number(row, "head")?),
         })

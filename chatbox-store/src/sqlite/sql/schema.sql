@@ -75,7 +75,7 @@ CREATE TABLE chats (
 CREATE UNIQUE INDEX chats_handle ON chats (connection, handle) WHERE connection IS NOT NULL;
 CREATE UNIQUE INDEX chats_native ON chats (account, platform, handle) WHERE connection IS NULL;
 CREATE INDEX chats_session ON chats (session);
-CREATE INDEX chats_reader ON chats (reader);
+CREATE INDEX chats_reader ON chats (reader, head);
 
 -- How far a reader is. `waking` is the newest row that asks for a turn of this reader: while it is beyond `handed`, one
 -- is owed, and the partial index holds exactly the chats that owe one.
