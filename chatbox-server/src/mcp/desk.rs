@@ -90,8 +90,8 @@ impl Desk {
 
     /// The newest place in the log that this mailbox knows.
     pub(super) async fn head(&self) -> Result<Seq, Refusal> {
-        let newest = self.store().chats(&self.mailbox, 1).await?;
-        Ok(newest.first().map_or(Seq::ZERO, |chat| chat.head))
+        let nothing = self.store().news(&self.mailbox, Seq(i64::MAX), 0).await?;
+        Ok(nothing.head)
     }
 
     /// The chats, the one with the newest row first.
@@ -104,11 +104,8 @@ impl Desk {
         if let Some(turn) = &self.turn {
             return Ok(self.store().chat(turn.chat).await?);
         }
-        let mailbox = self.store().mailbox(&self.mailbox).await?;
-        match mailbox.and_then(|mailbox| mailbox.focus.chat) {
-            Some(chat) => Ok(self.store().chat(chat).await?),
-            None => Ok(None),
-        }
+        let attention = self.store().attention(&self.mailbox).await?;
+        Ok(attention.and_then(|it| it.focal))
     }
 
     /// The chat this mailbox looks at, where something is to be done in it.
