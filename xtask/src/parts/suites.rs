@@ -10,9 +10,13 @@ use std::time::Duration;
 
 const MOST: Duration = Duration::from_secs(15 * 60);
 
-/// The store's own suite, and what needs a database that several processes can share.
+/// Tests of the server that need a database of both engines, or one that several processes can share.
+const ON_BOTH: [&str; 2] = ["nodes", "schemas"];
+
+/// The store's own suite, and what needs its databases as well.
 fn is_store_suite(program: &TestProgram) -> bool {
-    program.integration && (program.package == "chatbox-store" || program.target == "nodes")
+    let target = program.target.as_str();
+    program.integration && (program.package == "chatbox-store" || ON_BOTH.contains(&target))
 }
 
 fn is_conformance(program: &TestProgram) -> bool {
@@ -34,8 +38,9 @@ pub(crate) fn tests(house: &House) -> Result<Outcome> {
 /// The store suite on each engine.
 pub(crate) fn store(house: &House) -> Result<Outcome> {
     let postgres = tool::postgres();
-    let is_postgres =
-        |program: &TestProgram| matches!(program.target.as_str(), "postgres" | "nodes");
+    let is_postgres = |program: &TestProgram| {
+        program.target == "postgres" || ON_BOTH.contains(&program.target.as_str())
+    };
     let mut outcome = run_all(house, |program| {
         is_store_suite(program) && (postgres.is_some() || !is_postgres(program))
     })?;
