@@ -48,6 +48,14 @@ impl Chatbox {
         router::say(&self.house, &chat, author, say, Terms::default()).await
     }
 
+    /// The same in a chat that was read already.
+    ///
+    /// # Errors
+    /// As [`Chatbox::say`].
+    pub async fn say_in(&self, chat: &Chat, author: Author, say: Say) -> Result<Seq, Error> {
+        router::say(&self.house, chat, author, say, Terms::default()).await
+    }
+
     /// The turn that a token names, if it is a turn token of this mailbox. Whether it still runs is for
     /// [`Chatbox::runs`] to say.
     pub fn turn(&self, mailbox: &MailboxId, token: &Secret) -> Option<RunningTurn> {

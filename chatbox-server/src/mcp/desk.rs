@@ -2,20 +2,27 @@
 
 mod files;
 mod questions;
+mod watched;
 
 pub(super) use files::{Brought, Enclosed};
 pub(super) use questions::now;
+pub(super) use watched::MOST;
 
 use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
 use super::view::{self, RowView};
 use crate::app::App;
 use chatbox_core::Link;
+use chatbox_core::connector::Revision;
 #[cfg(feature = "connector-tools")]
 use chatbox_core::id::ConnectionId;
-use chatbox_core::id::{Address, EventId, MailboxId, Seq};
-use chatbox_core::store::{Author, Chat, Connection, LogRow, News, Overview, Span, Store};
+use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
+use chatbox_core::store::{
+    Admin, Attention, Author, Chat, Connection, LogRow, NewRecord, News, Outcome, Overview,
+    RecordKind, Span, Store,
+};
 use chatbox_core::{Error, RunningTurn, Say, Switched};
+use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -24,11 +31,16 @@ use tokio_util::sync::CancellationToken;
 /// How many rows before the unread ones are looked at for a recap.
 const OLDER: u32 = 200;
 
+/// How many chats are looked at, at first, for what is new.
+const CHATS: u32 = 64;
+
 /// A mailbox, and everything that may be done in its name.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     app: Arc<App>,
     mailbox: MailboxId,
+    /// How the mailbox stood when it was asked: where it looked then is where it is answered.
+    attention: Arc<Attention>,
     /// The turn in whose name it is done, where a turn's own process asks.
     turn: Option<RunningTurn>,
     /// When an answer that stays open must end.
@@ -49,16 +61,22 @@ pub(super) struct Heard {
 impl Desk {
     pub(super) fn new(
         app: Arc<App>,
-        mailbox: MailboxId,
+        attention: Attention,
         turn: Option<RunningTurn>,
         end: CancellationToken,
     ) -> Self {
         Self {
             app,
-            mailbox,
+            mailbox: attention.mailbox.id.clone(),
+            attention: Arc::new(attention),
             turn,
             end,
         }
+    }
+
+    /// Whose desk it is.
+    pub(super) fn mailbox(&self) -> &MailboxId {
+        &self.mailbox
     }
 
     /// Whether a turn's own process asks. It has its chat, and what comes next is not its to wait for.
@@ -88,6 +106,30 @@ impl Desk {
         self.app.chatbox.store()
     }
 
+    /// Writes a record of this mailbox, unless somebody else has since; says how often it was written then.
+    async fn keep_record(
+        &self,
+        kind: RecordKind,
+        id: String,
+        rev: Revision,
+        body: String,
+    ) -> Result<Option<Revision>, Refusal> {
+        let mailbox = self.store().mailbox(&self.mailbox).await?;
+        let mailbox = mailbox.ok_or_else(|| Error::NotFound("mailbox".to_owned()))?;
+        let record = NewRecord {
+            kind,
+            account: mailbox.account,
+            name: id.clone(),
+            id,
+            rev: Some(rev),
+            body,
+            uses: Vec::new(),
+        };
+        let put = vec![Admin::PutRecord(record)];
+        let done = self.app.chatbox.together(put).await?;
+        Ok(matches!(done, Outcome::Done(_)).then_some(rev + 1))
+    }
+
     /// The newest place in the log that this mailbox knows.
     pub(super) async fn head(&self) -> Result<Seq, Refusal> {
         let nothing = self.store().news(&self.mailbox, Seq(i64::MAX), 0).await?;
@@ -108,9 +150,13 @@ impl Desk {
         Ok(attention.and_then(|it| it.focal))
     }
 
-    /// The chat this mailbox looks at, where something is to be done in it.
+    /// The chat this mailbox looked at when it was asked, where something is to be done in it.
     pub(super) async fn here(&self) -> Result<Chat, Refusal> {
-        self.focal().await?.ok_or_else(|| {
+        let here = match &self.turn {
+            Some(turn) => self.store().chat(turn.chat).await?,
+            None => self.attention.focal.clone(),
+        };
+        here.ok_or_else(|| {
             Refusal::new(
                 "no_focal_chat",
                 "you look at no chat, so there is nobody to say it to",
@@ -220,7 +266,7 @@ impl Desk {
 
     /// The agent has gone on: a repeated switch shows nothing again.
     pub(super) async fn settle(&self) -> Result<(), Refusal> {
-        if self.in_turn() {
+        if self.in_turn() || self.attention.mailbox.focus.recap.is_none() {
             return Ok(());
         }
         Ok(self.app.chatbox.settle_focus(&self.mailbox).await?)
@@ -349,5 +395,26 @@ impl Desk {
         };
         let more = cursor < news.head;
         Ok(Heard { news, cursor, more })
+    }
+
+    /// The chats with rows after a place.
+    pub(super) async fn changed(&self, after: Seq) -> Result<Vec<Chat>, Refusal> {
+        let mut limit = CHATS;
+        loop {
+            let mut chats = self.store().chats(&self.mailbox, limit).await?;
+            let all = chats.len() < limit as usize;
+            if all || chats.last().is_none_or(|oldest| oldest.head <= after) {
+                chats.retain(|chat| chat.head > after);
+                return Ok(chats);
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+
+    /// The chats this mailbox does not want to hear of, among those with the newest rows.
+    pub(super) async fn muted(&self) -> Result<HashSet<ChatId>, Refusal> {
+        let chats = self.overview(CHATS).await?;
+        let muted = chats.into_iter().filter(|overview| overview.muted);
+        Ok(muted.map(|overview| overview.chat.id).collect())
     }
 }

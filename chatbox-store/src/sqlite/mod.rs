@@ -9,6 +9,7 @@ mod encode;
 mod open;
 mod read;
 mod search;
+mod tokens;
 mod writer;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ use chatbox_core::store::{
 use read::Reader;
 use std::path::Path;
 use std::time::Duration;
+use tokens::Tokens;
 use writer::Writer;
 
 pub use backup::{Restored, Saved};
@@ -53,6 +55,7 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     writer: Writer,
     reader: Reader,
+    tokens: Tokens,
 }
 
 impl SqliteStore {
@@ -63,9 +66,11 @@ impl SqliteStore {
     /// `sqlite_too_old`, `weak_durability`. Nothing has been written then.
     pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let opened = open::open(path, &options).await?;
+        let tokens = Tokens::default();
         Ok(Self {
-            writer: Writer::start(opened.writing, opened.lock),
+            writer: Writer::start(opened.writing, opened.lock, tokens.clone()),
             reader: Reader::new(opened.reading),
+            tokens,
         })
     }
 
@@ -289,7 +294,15 @@ impl Store for SqliteStore {
     }
 
     async fn token(&self, prefix: &str) -> Result<Option<Token>, StoreError> {
-        self.reader.token(prefix).await
+        let begun = match self.tokens.known(prefix) {
+            Ok(token) => return Ok(Some(token)),
+            Err(begun) => begun,
+        };
+        let token = self.reader.token(prefix).await?;
+        if let Some(token) = &token {
+            self.tokens.read(token, begun);
+        }
+        Ok(token)
     }
 
     async fn tokens(&self, start: &str) -> Result<Vec<Token>, StoreError> {

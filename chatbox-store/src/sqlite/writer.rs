@@ -6,6 +6,7 @@ use super::batch::{Batch, undone};
 use super::encode::Encoded;
 use super::open::Lock;
 use super::search;
+use super::tokens::{self, Tokens};
 use chatbox_core::store::{Outcome, PATIENCE, Step, StoreError};
 use futures_util::{Stream, TryStreamExt};
 use sqlx::sqlite::{SqliteConnection, SqliteQueryResult, SqliteRow};
@@ -45,18 +46,20 @@ enum Request {
 struct Call {
     steps: Vec<Encoded>,
     may_wait: bool,
+    writes_tokens: bool,
     answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
 }
 
 impl Writer {
     /// Starts the task. The lock is given up when the connection is closed.
-    pub(super) fn start(connection: SqliteConnection, lock: Lock) -> Self {
+    pub(super) fn start(connection: SqliteConnection, lock: Lock, tokens: Tokens) -> Self {
         let (calls, queue) = mpsc::channel(QUEUE);
         let task = Task {
             connection,
             queue,
             lock,
             unindexed: true,
+            tokens,
         };
         tokio::spawn(task.run());
         Self { calls }
@@ -67,12 +70,14 @@ impl Writer {
             return Ok(Vec::new());
         }
         let may_wait = steps.iter().all(Step::may_wait);
+        let writes_tokens = steps.iter().any(tokens::writes);
         let steps: Result<_, _> = steps.iter().map(Encoded::of).collect();
         let steps = steps?;
         let (answer, answered) = oneshot::channel();
         let call = Call {
             steps,
             may_wait,
+            writes_tokens,
             answer,
         };
         self.ask(Request::Commit(call), answered).await?
@@ -111,6 +116,7 @@ struct Task {
     lock: Lock,
     /// The search index may be behind the log.
     unindexed: bool,
+    tokens: Tokens,
 }
 
 impl Task {
@@ -209,8 +215,13 @@ impl Task {
 
     /// One transaction for all; if that fails, one for each, so that only the caller whose step is at fault is told.
     async fn commit(&mut self, calls: Vec<Call>) {
+        let writes_tokens = calls.iter().any(|call| call.writes_tokens);
         let all = calls.iter().flat_map(|call| &call.steps);
-        let error = match self.transact(all).await {
+        let result = self.transact(all).await;
+        if writes_tokens {
+            self.tokens.written();
+        }
+        let error = match result {
             Ok(outcomes) => return answer(calls, outcomes),
             Err(error) => error,
         };
@@ -219,6 +230,9 @@ impl Task {
         }
         for call in calls {
             let result = self.commit_alone(&call.steps).await;
+            if call.writes_tokens {
+                self.tokens.written();
+            }
             // A caller that went away does not want to know.
             let _ = call.answer.send(result);
         }
