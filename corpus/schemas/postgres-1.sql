@@ -165,7 +165,7 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_array(
       state,
       CASE WHEN state = 'duplicate' THEN coalesce(seq, chatbox_seq_of_v1(conn, event, NULL)) ELSE seq END,
-      chat, session, seq = ANY (v_firsts), coalesce(v_taken -> i::text, v_handed -> i::text), prev, title) ORDER BY i)
+      chat, session, seq = ANY (v_firsts), coalesce(v_taken -> i::text, v_handed -> 'taken' -> i::text), prev, title, v_handed -> 'handed' -> i::text) ORDER BY i)
     FROM (
       SELECT i, state, seq, conn, event, chat, session, title,
         CASE state WHEN 'new' THEN coalesce(lag(seq) OVER (PARTITION BY state, chat ORDER BY i), chat_head) END AS prev
@@ -580,7 +580,7 @@ CREATE FUNCTION chatbox.chatbox_hand_v1(arrivals chatbox.arrival_v1[], now bigin
 DECLARE
   v_count bigint;
   v_last bigint;
-  v_taken jsonb;
+  v_answer jsonb;
 BEGIN
   SELECT count(*) INTO v_count FROM unnest(arrivals) a JOIN members m ON m.chat = a.chat AND m.reader = a.mailbox
     WHERE a.state = 'new' AND a.hand IS NOT NULL AND a.door = 'push' AND NOT m.muted;
@@ -598,7 +598,7 @@ BEGIN
     RETURNING id, seq, owner, key
   ), asked AS (
     SELECT h.id, h.owner, h.key, a.i, a.worker, a.lease, a.focal IS NOT DISTINCT FROM a.chat AS focal,
-      min(h.id) OVER lane AS oldest, max(h.id) OVER lane AS newest,
+      max(h.id) OVER lane AS newest, lag(h.id) OVER (PARTITION BY h.owner, h.key ORDER BY h.id) AS before,
       row_number() OVER (PARTITION BY h.owner, h.key ORDER BY a.worker IS NULL, h.id) = 1 AS offers
     FROM handed h JOIN unnest(arrivals) a ON a.seq = h.seq AND a.state = 'new'
     WINDOW lane AS (PARTITION BY h.owner, h.key)
@@ -606,7 +606,7 @@ BEGIN
     SELECT l.owner, l.key, l.state, l.due, l.wanted > l.done AS wants
     FROM lanes l JOIN asked USING (owner, key) WHERE l.kind = 'push' AND offers FOR UPDATE OF l
   ), decided AS MATERIALIZED (
-    SELECT asked.*, id = oldest AND NOT coalesce(wants, false) AS is_first,
+    SELECT asked.*,
       worker IS NOT NULL AND (state IS NULL OR state = 'asleep' AND (NOT wants OR due <= now))
         AND NOT EXISTS (SELECT FROM readers r WHERE r.id = asked.owner AND r.status <> 'active') AS takes
     FROM asked LEFT JOIN found USING (owner, key) WHERE offers
@@ -625,10 +625,17 @@ BEGIN
       attempts = l.attempts + excluded.attempts
     RETURNING l.owner, l.key, l.fence, l.attempts
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(
-    owner, key, fence, attempts, false, CASE WHEN is_first THEN id END, focal)) INTO v_taken
-  FROM decided JOIN woken USING (owner, key) WHERE takes;
-  RETURN v_taken;
+  SELECT jsonb_build_object(
+    'taken', (
+      SELECT jsonb_object_agg(i, jsonb_build_array('push', owner, key, fence, attempts, false))
+      FROM decided JOIN woken USING (owner, key) WHERE takes),
+    'handed', (
+      -- The rows of this very statement are not seen yet: those before them are older ones.
+      SELECT jsonb_object_agg(i, jsonb_build_array(id, focal, coalesce(before, (
+        SELECT o.id FROM outbox o WHERE o.owner = asked.owner AND o.key = asked.key AND o.state IN ('queued', 'custody')
+        ORDER BY o.id DESC LIMIT 1)))) FROM asked))
+  INTO v_answer;
+  RETURN v_answer;
 END $$;
 
 
@@ -1658,7 +1665,7 @@ BEGIN
     INSERT INTO turns (id, owner, key, fence, head, attempt, state, at)
     SELECT turn, owner, key, fence, head, attempts, 'claimed', now FROM taken
   )
-  SELECT jsonb_object_agg(i, jsonb_build_array(owner, key, fence, attempts, alone, NULL, NULL)) INTO v_taken FROM taken;
+  SELECT jsonb_object_agg(i, jsonb_build_array('turn', owner, key, fence, attempts, alone)) INTO v_taken FROM taken;
   RETURN v_taken;
 END $$;
 
@@ -2049,33 +2056,33 @@ INSERT INTO chatbox.accounts VALUES ('main');
 -- Data for Name: chats; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.chats VALUES (2, 'main', 'con_7ub53ad9m3edqjukv75k', 'main', 'alpha', 'room', 'group', 'The room', NULL, 2, 20, 17, false, NULL, 'active');
-INSERT INTO chatbox.chats VALUES (3, 'main', 'con_mu9fpbcx8g82rw9zqa95', 'mbx_mmsj7d9tjzfgu0jw5smx', 'till', 'c1', 'dm', NULL, NULL, 3, 22, 22, false, NULL, 'active');
-INSERT INTO chatbox.chats VALUES (1, 'main', 'con_5m9ca0cn3tw75qe5jntd', 'main', 'telegram', '42', 'dm', 'User 42', NULL, 1, 24, 7, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (2, 'main', 'con_dfstnxdb2878s5tqa33c', 'main', 'alpha', 'room', 'group', 'The room', NULL, 2, 20, 17, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (3, 'main', 'con_y9amg4gw5td4fz35tpvt', 'mbx_mhdxezr7bvj207w4c24v', 'till', 'c1', 'dm', NULL, NULL, 3, 22, 22, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (1, 'main', 'con_tjbycqgtydwcx53f28sx', 'main', 'telegram', '42', 'dm', 'User 42', NULL, 1, 24, 7, false, NULL, 'active');
 
 
 --
 -- Data for Name: connections; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.connections VALUES ('con_0hqrhy9few5wjxf7ycww', 'main', 'main', 'webchat', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_7ub53ad9m3edqjukv75k', 'main', 'main', 'alpha', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_mu9fpbcx8g82rw9zqa95', 'main', 'mbx_mmsj7d9tjzfgu0jw5smx', 'till', 'mbx_mmsj7d9tjzfgu0jw5smx', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_5m9ca0cn3tw75qe5jntd', 'main', 'main', 'telegram', '7000001', '{"api_base":"http://127.0.0.1:36645"}', '{"key":"630dcd2966c43366","sealed":"EhkDSGCUgnGU3G0fv9Ww6stDZ+vhtiaZOFTPyuFyCOFzznP6lG3tK4vcyQU9kbi94tSg+suc6ZUoLBUpzZuUEEw6N2agiyxAGCftfqm72ss9"}', '{"trusted":false,"everyone":false,"owner":"42","allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 2, '{"bot":7000001,"offset":845000006,"at":1796029388}', 'active', 2);
+INSERT INTO chatbox.connections VALUES ('con_xsvvq366504a3yre0ym2', 'main', 'main', 'webchat', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_dfstnxdb2878s5tqa33c', 'main', 'main', 'alpha', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_y9amg4gw5td4fz35tpvt', 'main', 'mbx_mhdxezr7bvj207w4c24v', 'till', 'mbx_mhdxezr7bvj207w4c24v', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_tjbycqgtydwcx53f28sx', 'main', 'main', 'telegram', '7000001', '{"api_base":"http://127.0.0.1:46771"}', '{"key":"630dcd2966c43366","sealed":"3ibbZdX+9dXfsX8bnDZ5fQxY45LRNdn/iu3j5y/Ztu/rpxFQtEAhI7h5HOEDNs7/i72BQ/KvAWQv1+Houl1xg5VH031j045Nw5qjwYCihedV"}', '{"trusted":false,"everyone":false,"owner":"42","allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 2, '{"bot":7000001,"offset":845000006,"at":1796030955}', 'active', 2);
 
 
 --
 -- Data for Name: content; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.content VALUES (1, '{"kind":"action","name":"start","argument":"hgddqwy6"}', '{"update_id":845000001,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796029388,"text":"/start hgddqwy6","entities":[{"type":"bot_command","offset":0,"length":6}],"message_id":1}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (1, '{"kind":"action","name":"start","argument":"rdbbbq04"}', '{"update_id":845000001,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"/start rdbbbq04","entities":[{"type":"bot_command","offset":0,"length":6}],"message_id":1}}', NULL, 0);
 INSERT INTO chatbox.content VALUES (2, '{"kind":"message","text":"Hello! Write to me and I will answer."}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (3, '{"kind":"message","text":"good morning"}', '{"update_id":845000002,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796029388,"text":"good morning","message_id":3}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (3, '{"kind":"message","text":"good morning"}', '{"update_id":845000002,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"good morning","message_id":3}}', NULL, 0);
 INSERT INTO chatbox.content VALUES (4, '{"kind":"message","text":"You said: good morning"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (5, '{"kind":"edit","target":"42/3","content":{"text":"good morning to you"}}', '{"update_id":845000003,"edited_message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796029388,"text":"good morning to you","message_id":3,"edit_date":1796029388}}', NULL, 0);
-INSERT INTO chatbox.content VALUES (6, '{"kind":"reaction","target":"42/3","emoji":["👍"]}', '{"update_id":845000004,"message_reaction":{"chat":{"id":42,"type":"private","first_name":"User 42"},"message_id":3,"user":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"date":1796029388,"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":"👍"}]}}', NULL, 0);
-INSERT INTO chatbox.content VALUES (7, '{"kind":"message","text":"","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"pending","source":"AgACAgIAAxkBAAF-000000"}}]}', '{"update_id":845000005,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796029388,"document":{"file_id":"AgACAgIAAxkBAAF-000000","file_unique_id":"AQAD000000","file_size":10,"mime_type":"text/plain","file_name":"notes.txt"},"message_id":5}}', NULL, 1);
-INSERT INTO chatbox.content VALUES (8, '{"kind":"message","text":"You said: (file: notes.txt)","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_5bkd45ncdxr9pa2msjve"}}]}', NULL, NULL, 1);
+INSERT INTO chatbox.content VALUES (5, '{"kind":"edit","target":"42/3","content":{"text":"good morning to you"}}', '{"update_id":845000003,"edited_message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"good morning to you","message_id":3,"edit_date":1796030955}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (6, '{"kind":"reaction","target":"42/3","emoji":["👍"]}', '{"update_id":845000004,"message_reaction":{"chat":{"id":42,"type":"private","first_name":"User 42"},"message_id":3,"user":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"date":1796030955,"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":"👍"}]}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (7, '{"kind":"message","text":"","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"pending","source":"AgACAgIAAxkBAAF-000000"}}]}', '{"update_id":845000005,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"document":{"file_id":"AgACAgIAAxkBAAF-000000","file_unique_id":"AQAD000000","file_size":10,"mime_type":"text/plain","file_name":"notes.txt"},"message_id":5}}', NULL, 1);
+INSERT INTO chatbox.content VALUES (8, '{"kind":"message","text":"You said: (file: notes.txt)","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}}]}', NULL, NULL, 1);
 INSERT INTO chatbox.content VALUES (9, '{"kind":"message","text":"there are horses outside"}', '{"from":"a day"}', NULL, 0);
 INSERT INTO chatbox.content VALUES (10, '{"kind":"message","text":"You said: there are horses outside"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (11, '{"kind":"edit","target":"e1","content":{"text":"there are zebras outside"}}', '{"from":"a day"}', NULL, 0);
@@ -2084,9 +2091,9 @@ INSERT INTO chatbox.content VALUES (13, '{"kind":"message","text":"a mistake"}',
 INSERT INTO chatbox.content VALUES (14, '{"of": 10, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (15, '{"kind":"delete","target":"e4"}', '{"from":"a day"}', NULL, 0);
 INSERT INTO chatbox.content VALUES (16, '{"kind":"message","text":"You said: a mistake"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (17, '{"kind":"message","text":"look","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_5zuxe6vr8cqdb0hxz7k4"}}]}', '{"from":"a day"}', NULL, 1);
+INSERT INTO chatbox.content VALUES (17, '{"kind":"message","text":"look","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}}]}', '{"from":"a day"}', NULL, 1);
 INSERT INTO chatbox.content VALUES (18, '{"of": 16, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (19, '{"kind":"message","text":"You said: look\n(file: a.txt)","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_5zuxe6vr8cqdb0hxz7k4"}}]}', NULL, NULL, 1);
+INSERT INTO chatbox.content VALUES (19, '{"kind":"message","text":"You said: look\n(file: a.txt)","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}}]}', NULL, NULL, 1);
 INSERT INTO chatbox.content VALUES (20, '{"of": 19, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (21, '{"kind":"message","text":"one pound of apples"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (22, '{"kind":"message","text":"and two of pears"}', NULL, NULL, 0);
@@ -2125,63 +2132,63 @@ INSERT INTO chatbox.idem VALUES ('question/db4c5404ab9b7ed63e330e68ba3a00a6b2e9b
 --
 
 INSERT INTO chatbox.identities VALUES ('telegram', '7000001', '42', 'main', 1, false);
-INSERT INTO chatbox.identities VALUES ('till', 'mbx_mmsj7d9tjzfgu0jw5smx', 'bo', 'main', 2, false);
+INSERT INTO chatbox.identities VALUES ('till', 'mbx_mhdxezr7bvj207w4c24v', 'bo', 'main', 2, false);
 
 
 --
 -- Data for Name: lanes; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.lanes VALUES ('link', 'con_0hqrhy9few5wjxf7ycww', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_7ub53ad9m3edqjukv75k', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('out', 'con_7ub53ad9m3edqjukv75k', 'chat/2', 6, 6, 'asleep', 3, NULL, 1796029390354, 1796029388352, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_mu9fpbcx8g82rw9zqa95', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('push', 'mbx_mmsj7d9tjzfgu0jw5smx', 'chat/3', 9, 9, 'asleep', 2, NULL, 1796029390440, 1796029388440, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/1', 7, 7, 'asleep', 2, NULL, 1796029390243, 1796029388238, 0, 2);
-INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/2', 17, 17, 'asleep', 3, NULL, 1796029390340, 1796029388340, 0, 5);
-INSERT INTO chatbox.lanes VALUES ('push', 'sub_wau8bj7xsvuhtabyj3cc', 'events', 10, 10, 'asleep', 2, NULL, 1796029390512, 1796029388448, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('out', 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 12, 12, 'asleep', 5, NULL, 1796029390620, 1796029388618, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_5m9ca0cn3tw75qe5jntd', 'link', 1, 0, 'busy', 2, 'worker_vub9pvknsvyrvnyzveax', 1796029389621, 0, 2, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_xsvvq366504a3yre0ym2', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_dfstnxdb2878s5tqa33c', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('out', 'con_dfstnxdb2878s5tqa33c', 'chat/2', 6, 6, 'asleep', 3, NULL, 1796030957373, 1796030955371, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_y9amg4gw5td4fz35tpvt', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('push', 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 9, 9, 'asleep', 2, NULL, 1796030957454, 1796030955454, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/1', 7, 7, 'asleep', 2, NULL, 1796030957238, 1796030955236, 0, 2);
+INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/2', 17, 17, 'asleep', 3, NULL, 1796030957360, 1796030955360, 0, 5);
+INSERT INTO chatbox.lanes VALUES ('push', 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 10, 10, 'asleep', 2, NULL, 1796030957647, 1796030955460, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('out', 'con_tjbycqgtydwcx53f28sx', 'chat/1', 12, 12, 'asleep', 5, NULL, 1796030957943, 1796030955940, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_tjbycqgtydwcx53f28sx', 'link', 1, 0, 'busy', 2, 'worker_e56pq7y659qxnff2z6rf', 1796030956935, 0, 2, NULL);
 
 
 --
 -- Data for Name: log; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.log VALUES (1, 'main', 1, 'action', 'person', '42', 'User 42', NULL, 0, 'con_5m9ca0cn3tw75qe5jntd', '42/1', NULL, NULL, NULL, false, false, false, NULL, NULL, 1796029388163);
-INSERT INTO chatbox.log VALUES (2, 'main', 1, 'message', 'system', '', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796029388173);
-INSERT INTO chatbox.log VALUES (4, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 1, true, false, false, NULL, NULL, 1796029388209);
-INSERT INTO chatbox.log VALUES (7, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_5m9ca0cn3tw75qe5jntd', '42/5', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796029388226);
-INSERT INTO chatbox.log VALUES (5, 'main', 1, 'edit', 'person', '42', 'User 42', NULL, 0, 'con_5m9ca0cn3tw75qe5jntd', 'u845000003', 3, NULL, NULL, false, false, false, NULL, NULL, 1796029388226);
-INSERT INTO chatbox.log VALUES (3, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_5m9ca0cn3tw75qe5jntd', '42/3', NULL, NULL, NULL, false, false, true, 5, NULL, 1796029388195);
-INSERT INTO chatbox.log VALUES (6, 'main', 1, 'reaction', 'person', '42', 'User 42', NULL, 0, 'con_5m9ca0cn3tw75qe5jntd', 'u845000004', 3, NULL, NULL, false, false, false, NULL, NULL, 1796029388226);
-INSERT INTO chatbox.log VALUES (8, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 2, true, false, false, NULL, NULL, 1796029388250);
-INSERT INTO chatbox.log VALUES (10, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 3, true, false, false, NULL, NULL, 1796029388305);
-INSERT INTO chatbox.log VALUES (11, 'main', 2, 'edit', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e2', 9, NULL, NULL, false, false, false, NULL, NULL, 1796029388308);
-INSERT INTO chatbox.log VALUES (9, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e1', NULL, NULL, NULL, false, false, true, 11, NULL, 1796029388294);
-INSERT INTO chatbox.log VALUES (12, 'main', 2, 'reaction', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e3', 9, NULL, NULL, false, false, false, NULL, NULL, 1796029388315);
-INSERT INTO chatbox.log VALUES (14, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 10, NULL, NULL, false, false, false, NULL, NULL, 1796029388323);
-INSERT INTO chatbox.log VALUES (15, 'main', 2, 'delete', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e5', 13, NULL, NULL, false, false, false, NULL, NULL, 1796029388329);
-INSERT INTO chatbox.log VALUES (13, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e4', NULL, NULL, NULL, false, false, true, 15, NULL, 1796029388320);
-INSERT INTO chatbox.log VALUES (16, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 4, true, false, false, NULL, NULL, 1796029388329);
-INSERT INTO chatbox.log VALUES (17, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_7ub53ad9m3edqjukv75k', 'e6', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796029388340);
-INSERT INTO chatbox.log VALUES (18, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 16, NULL, NULL, false, false, false, NULL, NULL, 1796029388343);
-INSERT INTO chatbox.log VALUES (19, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 5, true, false, false, NULL, NULL, 1796029388352);
-INSERT INTO chatbox.log VALUES (20, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 19, NULL, NULL, false, false, false, NULL, NULL, 1796029388378);
-INSERT INTO chatbox.log VALUES (21, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_mu9fpbcx8g82rw9zqa95', 's1', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796029388417);
-INSERT INTO chatbox.log VALUES (22, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_mu9fpbcx8g82rw9zqa95', 's2', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796029388440);
-INSERT INTO chatbox.log VALUES (23, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796029388593);
-INSERT INTO chatbox.log VALUES (24, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796029388618);
+INSERT INTO chatbox.log VALUES (1, 'main', 1, 'action', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/1', NULL, NULL, NULL, false, false, false, NULL, NULL, 1796030955079);
+INSERT INTO chatbox.log VALUES (2, 'main', 1, 'message', 'system', '', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955137);
+INSERT INTO chatbox.log VALUES (4, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 1, true, false, false, NULL, NULL, 1796030955200);
+INSERT INTO chatbox.log VALUES (7, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/5', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955215);
+INSERT INTO chatbox.log VALUES (5, 'main', 1, 'edit', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', 'u845000003', 3, NULL, NULL, false, false, false, NULL, NULL, 1796030955215);
+INSERT INTO chatbox.log VALUES (3, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/3', NULL, NULL, NULL, false, false, true, 5, NULL, 1796030955182);
+INSERT INTO chatbox.log VALUES (6, 'main', 1, 'reaction', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', 'u845000004', 3, NULL, NULL, false, false, false, NULL, NULL, 1796030955215);
+INSERT INTO chatbox.log VALUES (8, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 2, true, false, false, NULL, NULL, 1796030955255);
+INSERT INTO chatbox.log VALUES (10, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 3, true, false, false, NULL, NULL, 1796030955325);
+INSERT INTO chatbox.log VALUES (11, 'main', 2, 'edit', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e2', 9, NULL, NULL, false, false, false, NULL, NULL, 1796030955325);
+INSERT INTO chatbox.log VALUES (9, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e1', NULL, NULL, NULL, false, false, true, 11, NULL, 1796030955318);
+INSERT INTO chatbox.log VALUES (12, 'main', 2, 'reaction', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e3', 9, NULL, NULL, false, false, false, NULL, NULL, 1796030955333);
+INSERT INTO chatbox.log VALUES (14, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 10, NULL, NULL, false, false, false, NULL, NULL, 1796030955339);
+INSERT INTO chatbox.log VALUES (15, 'main', 2, 'delete', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e5', 13, NULL, NULL, false, false, false, NULL, NULL, 1796030955344);
+INSERT INTO chatbox.log VALUES (13, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e4', NULL, NULL, NULL, false, false, true, 15, NULL, 1796030955337);
+INSERT INTO chatbox.log VALUES (16, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 4, true, false, false, NULL, NULL, 1796030955356);
+INSERT INTO chatbox.log VALUES (17, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e6', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955360);
+INSERT INTO chatbox.log VALUES (18, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 16, NULL, NULL, false, false, false, NULL, NULL, 1796030955369);
+INSERT INTO chatbox.log VALUES (19, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 5, true, false, false, NULL, NULL, 1796030955371);
+INSERT INTO chatbox.log VALUES (20, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 19, NULL, NULL, false, false, false, NULL, NULL, 1796030955379);
+INSERT INTO chatbox.log VALUES (21, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_y9amg4gw5td4fz35tpvt', 's1', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955414);
+INSERT INTO chatbox.log VALUES (22, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_y9amg4gw5td4fz35tpvt', 's2', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955454);
+INSERT INTO chatbox.log VALUES (23, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955904);
+INSERT INTO chatbox.log VALUES (24, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955940);
 
 
 --
 -- Data for Name: media; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.media VALUES (7, 0, 'ready', '{"state":"ready","id":"file_5bkd45ncdxr9pa2msjve"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
-INSERT INTO chatbox.media VALUES (8, 0, 'ready', '{"state":"ready","id":"file_5bkd45ncdxr9pa2msjve"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
-INSERT INTO chatbox.media VALUES (17, 0, 'ready', '{"state":"ready","id":"file_5zuxe6vr8cqdb0hxz7k4"}', NULL, 'a.txt', 'text/plain', 5, NULL);
-INSERT INTO chatbox.media VALUES (19, 0, 'ready', '{"state":"ready","id":"file_5zuxe6vr8cqdb0hxz7k4"}', NULL, 'a.txt', 'text/plain', 5, NULL);
+INSERT INTO chatbox.media VALUES (7, 0, 'ready', '{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
+INSERT INTO chatbox.media VALUES (8, 0, 'ready', '{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
+INSERT INTO chatbox.media VALUES (17, 0, 'ready', '{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}', NULL, 'a.txt', 'text/plain', 5, NULL);
+INSERT INTO chatbox.media VALUES (19, 0, 'ready', '{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}', NULL, 'a.txt', 'text/plain', 5, NULL);
 
 
 --
@@ -2189,7 +2196,7 @@ INSERT INTO chatbox.media VALUES (19, 0, 'ready', '{"state":"ready","id":"file_5
 --
 
 INSERT INTO chatbox.members VALUES (2, 'main', 'main', 17, 17, false, NULL, NULL);
-INSERT INTO chatbox.members VALUES (3, 'mbx_mmsj7d9tjzfgu0jw5smx', 'main', 22, 0, false, NULL, NULL);
+INSERT INTO chatbox.members VALUES (3, 'mbx_mhdxezr7bvj207w4c24v', 'main', 22, 0, false, NULL, NULL);
 INSERT INTO chatbox.members VALUES (1, 'main', 'main', 7, 8, false, NULL, NULL);
 
 
@@ -2197,32 +2204,32 @@ INSERT INTO chatbox.members VALUES (1, 'main', 'main', 7, 8, false, NULL, NULL);
 -- Data for Name: notes; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (1, 'main', 1796029388144, 'operator', 'add_connection', 'con_5m9ca0cn3tw75qe5jntd');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (2, 'main', 1796029388286, 'operator', 'add_connection', 'con_7ub53ad9m3edqjukv75k');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (3, 'main', 1796029388364, 'operator', 'create_credential', 'crd_u3bkzwh8ybdc3uyuveqf');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (4, 'main', 1796029388376, 'operator', 'create_token', 'cbx_za8z49vqrvcgqc465w79');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (5, 'main', 1796029388382, 'operator', 'create_mailbox', 'mbx_mmsj7d9tjzfgu0jw5smx');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (6, 'main', 1796029388392, 'operator', 'create_subscription', 'sub_wau8bj7xsvuhtabyj3cc');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (7, 'main', 1796029388411, 'operator', 'add_connection', 'con_mu9fpbcx8g82rw9zqa95');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (8, 'main', 1796029388561, 'operator', 'replace_mcp_token', 'main');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (1, 'main', 1796030955009, 'operator', 'add_connection', 'con_tjbycqgtydwcx53f28sx');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (2, 'main', 1796030955296, 'operator', 'add_connection', 'con_dfstnxdb2878s5tqa33c');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (3, 'main', 1796030955373, 'operator', 'create_credential', 'crd_kug3wrepn92t9dadptka');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (4, 'main', 1796030955377, 'operator', 'create_token', 'cbx_evht40k2u0wjxfvhdrnd');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (5, 'main', 1796030955385, 'operator', 'create_mailbox', 'mbx_mhdxezr7bvj207w4c24v');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (6, 'main', 1796030955392, 'operator', 'create_subscription', 'sub_9gwct7ee6mfq6fnx7v3n');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (7, 'main', 1796030955402, 'operator', 'add_connection', 'con_y9amg4gw5td4fz35tpvt');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (8, 'main', 1796030955856, 'operator', 'replace_mcp_token', 'main');
 
 
 --
 -- Data for Name: outbox; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.outbox VALUES (1, 'main', 2, 0, 1, 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Hello! Write to me and I will answer."}]}]}', false, 'delivered', 0, NULL, 1796032988173, 1, '42/2', NULL, NULL, 1796029388173, 1796029388193);
-INSERT INTO chatbox.outbox VALUES (2, 'main', 4, 0, 1, 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: good morning"}]}]}', false, 'delivered', 0, NULL, 1796032988209, 2, '42/4', NULL, NULL, 1796029388209, 1796029388231);
-INSERT INTO chatbox.outbox VALUES (3, 'main', 8, 0, 1, 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: (file: notes.txt)"}]}],"attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_5bkd45ncdxr9pa2msjve"}}]}', false, 'delivered', 0, NULL, 1796032988250, 3, '42/6', NULL, NULL, 1796029388250, 1796029388272);
-INSERT INTO chatbox.outbox VALUES (4, 'main', 10, 0, 2, 'con_7ub53ad9m3edqjukv75k', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: there are horses outside"}]}]}', false, 'failed', 0, NULL, 1796032988305, 1, NULL, NULL, 'nothing can be sent to alpha', 1796029388305, 1796029388323);
-INSERT INTO chatbox.outbox VALUES (5, 'main', 16, 0, 2, 'con_7ub53ad9m3edqjukv75k', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: a mistake"}]}]}', false, 'failed', 0, NULL, 1796032988329, 2, NULL, NULL, 'nothing can be sent to alpha', 1796029388329, 1796029388343);
-INSERT INTO chatbox.outbox VALUES (6, 'main', 19, 0, 2, 'con_7ub53ad9m3edqjukv75k', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: look"},"break",{"text":"(file: a.txt)"}]},{"paragraph":[{"text":"[file: a.txt]"}]}]}', false, 'failed', 0, NULL, 1796032988352, 3, NULL, NULL, 'nothing can be sent to alpha', 1796029388352, 1796029388378);
-INSERT INTO chatbox.outbox VALUES (8, 'main', 21, 0, 3, 'mbx_mmsj7d9tjzfgu0jw5smx', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'delivered', 0, NULL, 1796634188417, 1, NULL, NULL, NULL, 1796029388417, 1796029388437);
-INSERT INTO chatbox.outbox VALUES (7, 'main', 21, 0, 3, 'sub_wau8bj7xsvuhtabyj3cc', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "new_chat", "reason": null, "mailbox": "mbx_mmsj7d9tjzfgu0jw5smx", "delivery": null, "connection": "con_mu9fpbcx8g82rw9zqa95"}}', false, 'delivered', 0, NULL, 1796115788417, 1, NULL, NULL, NULL, 1796029388417, 1796029388440);
-INSERT INTO chatbox.outbox VALUES (9, 'main', 22, 0, 3, 'mbx_mmsj7d9tjzfgu0jw5smx', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'failed', 0, NULL, 1796634188440, 2, NULL, NULL, 'the endpoint answered 400', 1796029388440, 1796029388448);
-INSERT INTO chatbox.outbox VALUES (10, 'main', 22, 0, 3, 'sub_wau8bj7xsvuhtabyj3cc', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "delivery_failed", "reason": "the endpoint answered 400", "mailbox": "mbx_mmsj7d9tjzfgu0jw5smx", "delivery": 9, "connection": null}}', false, 'delivered', 0, NULL, 1796115788448, 2, NULL, NULL, NULL, 1796029388448, 1796029388545);
-INSERT INTO chatbox.outbox VALUES (11, 'main', 23, 0, 1, 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"good evening"}]}]}', false, 'delivered', 0, NULL, 1796032988593, 4, '42/7', NULL, NULL, 1796029388593, 1796029388612);
-INSERT INTO chatbox.outbox VALUES (12, 'main', 24, 0, 1, 'con_5m9ca0cn3tw75qe5jntd', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Lights out?"}]}]}', false, 'delivered', 0, NULL, 1796032988618, 5, '42/8', NULL, NULL, 1796029388618, 1796029388637);
+INSERT INTO chatbox.outbox VALUES (1, 'main', 2, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Hello! Write to me and I will answer."}]}]}', false, 'delivered', 0, NULL, 1796034555137, 1, '42/2', NULL, NULL, 1796030955137, 1796030955178);
+INSERT INTO chatbox.outbox VALUES (2, 'main', 4, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: good morning"}]}]}', false, 'delivered', 0, NULL, 1796034555200, 2, '42/4', NULL, NULL, 1796030955200, 1796030955213);
+INSERT INTO chatbox.outbox VALUES (3, 'main', 8, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: (file: notes.txt)"}]}],"attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}}]}', false, 'delivered', 0, NULL, 1796034555255, 3, '42/6', NULL, NULL, 1796030955255, 1796030955287);
+INSERT INTO chatbox.outbox VALUES (4, 'main', 10, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: there are horses outside"}]}]}', false, 'failed', 0, NULL, 1796034555325, 1, NULL, NULL, 'nothing can be sent to alpha', 1796030955325, 1796030955339);
+INSERT INTO chatbox.outbox VALUES (5, 'main', 16, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: a mistake"}]}]}', false, 'failed', 0, NULL, 1796034555356, 2, NULL, NULL, 'nothing can be sent to alpha', 1796030955356, 1796030955369);
+INSERT INTO chatbox.outbox VALUES (6, 'main', 19, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: look"},"break",{"text":"(file: a.txt)"}]},{"paragraph":[{"text":"[file: a.txt]"}]}]}', false, 'failed', 0, NULL, 1796034555371, 3, NULL, NULL, 'nothing can be sent to alpha', 1796030955371, 1796030955379);
+INSERT INTO chatbox.outbox VALUES (8, 'main', 21, 0, 3, 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'delivered', 0, NULL, 1796635755414, 1, NULL, NULL, NULL, 1796030955414, 1796030955443);
+INSERT INTO chatbox.outbox VALUES (7, 'main', 21, 0, 3, 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "new_chat", "reason": null, "mailbox": "mbx_mhdxezr7bvj207w4c24v", "delivery": null, "connection": "con_y9amg4gw5td4fz35tpvt"}}', false, 'delivered', 0, NULL, 1796117355414, 1, NULL, NULL, NULL, 1796030955414, 1796030955451);
+INSERT INTO chatbox.outbox VALUES (9, 'main', 22, 0, 3, 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'failed', 0, NULL, 1796635755454, 2, NULL, NULL, 'the endpoint answered 400', 1796030955454, 1796030955460);
+INSERT INTO chatbox.outbox VALUES (10, 'main', 22, 0, 3, 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "delivery_failed", "reason": "the endpoint answered 400", "mailbox": "mbx_mhdxezr7bvj207w4c24v", "delivery": 9, "connection": null}}', false, 'delivered', 0, NULL, 1796117355460, 2, NULL, NULL, NULL, 1796030955460, 1796030955752);
+INSERT INTO chatbox.outbox VALUES (11, 'main', 23, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"good evening"}]}]}', false, 'delivered', 0, NULL, 1796034555904, 4, '42/7', NULL, NULL, 1796030955904, 1796030955933);
+INSERT INTO chatbox.outbox VALUES (12, 'main', 24, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Lights out?"}]}]}', false, 'delivered', 0, NULL, 1796034555940, 5, '42/8', NULL, NULL, 1796030955940, 1796030955968);
 
 
 --
@@ -2237,28 +2244,28 @@ INSERT INTO chatbox.persons VALUES (2, 'main', NULL);
 -- Data for Name: readers; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.readers VALUES ('mbx_mmsj7d9tjzfgu0jw5smx', 'main', 'mailbox', 'shop', 'push', 'chat', NULL, 0, NULL, NULL, 'active', 1, NULL, 0, 1796029388382);
-INSERT INTO chatbox.readers VALUES ('sub_wau8bj7xsvuhtabyj3cc', 'main', 'subscription', 'sub_wau8bj7xsvuhtabyj3cc', 'push', NULL, NULL, 0, NULL, NULL, 'active', 0, '["new_chat","delivery_failed"]', 0, 1796029388392);
-INSERT INTO chatbox.readers VALUES ('main', 'main', 'mailbox', 'main', 'pull', 'session', 1, 1, NULL, NULL, 'active', 0, NULL, 0, 1796029388071);
+INSERT INTO chatbox.readers VALUES ('mbx_mhdxezr7bvj207w4c24v', 'main', 'mailbox', 'shop', 'push', 'chat', NULL, 0, NULL, NULL, 'active', 1, NULL, 0, 1796030955385);
+INSERT INTO chatbox.readers VALUES ('sub_9gwct7ee6mfq6fnx7v3n', 'main', 'subscription', 'sub_9gwct7ee6mfq6fnx7v3n', 'push', NULL, NULL, 0, NULL, NULL, 'active', 0, '["new_chat","delivery_failed"]', 0, 1796030955392);
+INSERT INTO chatbox.readers VALUES ('main', 'main', 'mailbox', 'main', 'pull', 'session', 1, 1, NULL, NULL, 'active', 0, NULL, 0, 1796030954904);
 
 
 --
 -- Data for Name: records; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.records VALUES ('credential', 'crd_u3bkzwh8ybdc3uyuveqf', 'main', 'signs', 1, '[]', 1796029388364, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"ohzeo54n3zvd+POD+6Jj8WBwQwDyLzkmb0/QGpWoI0Thb7NRUmQB3jd80SrlU6n9oVvCtSu4Hn7sIhkQgLWvIQEZP2wsRZttt8AtMLPfv5Bx9M8mo+gzAnX7"}}');
-INSERT INTO chatbox.records VALUES ('credential', 'crd_tpbhm3b7fx3ru0jz8vgp', 'main', 'signing of mbx_mmsj7d9tjzfgu0jw5smx', 1, '[]', 1796029388382, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"iLpXZ7hAPQAZyHwaOXVVZSyb58h9g6B4ogbDIZWfE5wN/gjbwtbOsuKzlyviTw0mpAuPrcrRhWxVBfUGZ7z2tq6NNylT19DRmcg3p7E71OcEm30LG+wogYQB"}}');
-INSERT INTO chatbox.records VALUES ('mailbox', 'mbx_mmsj7d9tjzfgu0jw5smx', 'main', 'shop', 1, '["crd_tpbhm3b7fx3ru0jz8vgp"]', 1796029388382, '{"webhook_url":"http://127.0.0.1:33215/hook","auth":null,"signing":["crd_tpbhm3b7fx3ru0jz8vgp"],"templates":{"notification":"$TEXT"}}');
-INSERT INTO chatbox.records VALUES ('credential', 'crd_n3jqtf8jxmy7ghd9rz72', 'main', 'signing of sub_wau8bj7xsvuhtabyj3cc', 1, '[]', 1796029388392, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"LCXNWaxKf8mjTHbfbWFsQrsS/yOryZKkvdCSNc4rg/kfop0UpGn8+C1FcWYDdNyfsH8ClHpKOXBKXgVlVHqK4J6LtGo/jEmqzKUDqpz82WAPSMthKDHFKwps"}}');
-INSERT INTO chatbox.records VALUES ('subscription', 'sub_wau8bj7xsvuhtabyj3cc', 'main', 'sub_wau8bj7xsvuhtabyj3cc', 1, '["crd_n3jqtf8jxmy7ghd9rz72"]', 1796029388392, '{"url":"http://127.0.0.1:33215/hook","signing":["crd_n3jqtf8jxmy7ghd9rz72"]}');
-INSERT INTO chatbox.records VALUES ('question', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 'main', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 2, '[]', 1796029388614, '{"id":"lights","chat":1,"text":"Lights out?","choices":[],"until":1796029988613,"row":24,"end":null}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_kug3wrepn92t9dadptka', 'main', 'signs', 1, '[]', 1796030955373, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"/8MZJh+hLDbI/q551ie+7Fc1Fhx7AcfzCPgounMqsUj7VKfGdJvAVcow4tJzC/+/BAI2TyiH5OKhp7k25QvO/1IV0GC7sJPMdk3w8LtDwn4y5Ih9qCu3NwnN"}}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_nwhbmebv482bgeagt84u', 'main', 'signing of mbx_mhdxezr7bvj207w4c24v', 1, '[]', 1796030955385, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"qLZlNthB68r535xE3Gy2pP+kN8besaLtqKvQnfTGbynAMIGXZ5Reio3lP4Vqj961ZFj94HnvSZVH04xsC9xHowvk33oW6snXfIvgAVig6HSctPfNmOW7gVFS"}}');
+INSERT INTO chatbox.records VALUES ('mailbox', 'mbx_mhdxezr7bvj207w4c24v', 'main', 'shop', 1, '["crd_nwhbmebv482bgeagt84u"]', 1796030955385, '{"webhook_url":"http://127.0.0.1:42013/hook","auth":null,"signing":["crd_nwhbmebv482bgeagt84u"],"templates":{"notification":"$TEXT"}}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_ur52ejfvfvyymrzbtduv', 'main', 'signing of sub_9gwct7ee6mfq6fnx7v3n', 1, '[]', 1796030955392, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"/Q46845+TFPibYvPi66Q6/L1odHod/pvQ2Dq9dJnDK/gX76SGOzl9r54ekIJP0SCXqOyqoxg9iJ+5Xls7NwfF7eu5+Aeb91DxkuXVT5XJ/tDoOvHBf6LVZML"}}');
+INSERT INTO chatbox.records VALUES ('subscription', 'sub_9gwct7ee6mfq6fnx7v3n', 'main', 'sub_9gwct7ee6mfq6fnx7v3n', 1, '["crd_ur52ejfvfvyymrzbtduv"]', 1796030955392, '{"url":"http://127.0.0.1:42013/hook","signing":["crd_ur52ejfvfvyymrzbtduv"]}');
+INSERT INTO chatbox.records VALUES ('question', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 'main', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 2, '[]', 1796030955926, '{"id":"lights","chat":1,"text":"Lights out?","choices":[],"until":1796031555925,"row":24,"end":null}');
 
 
 --
 -- Data for Name: remembered; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.remembered VALUES ('6cf0671f8041d4afb35cfc61750c9421189efed0516fda8f2a348e4168a2ccb1', '1a25ade8b82b5eabc939e63fc0e461607b2bf04adf489452ea5c305406481fcc', '{"key":"630dcd2966c43366","sealed":"evgQucEuqkkg4mWkIouRuKApFFCHWihamsjtNH5vyaCq7OQayap6V37tFUHKibNdCEf9CfE8j6FIwCJ5ZmSAJiL/TixJB0n8lyi5snKJSvMPsE59xXADtdC2nSnwTMdayghB+Hnw3PljqotAf/vx7kKHP8CQCSJNrPpvPoULVWARriptKYJg8CIq4qKaGbJf9G53AWmmFQ1N36vbRP3hRdAAlGJs7aRof7oAfr2iw4tQqByFtA0FNYAMBo7yWA0J6jy+9DSzwI1oarAN2JjB58KjmSGpIysuA0N/5hqqA0TdQk2+"}', 1796115788364);
+INSERT INTO chatbox.remembered VALUES ('6cf0671f8041d4afb35cfc61750c9421189efed0516fda8f2a348e4168a2ccb1', '1a25ade8b82b5eabc939e63fc0e461607b2bf04adf489452ea5c305406481fcc', '{"key":"630dcd2966c43366","sealed":"GwZZTP3oMvii2BFiLqWmZkuiYvbcjYry7cNitR+23R1ZujfJFXAL9lZM6x8e6GwsJLdcqGEAiOJ9+WLtJjCX0/23K1CDLB4dYxowyheVCzEsQiAkQytwAxZxtmRcJxOg5kp5n0Uy/iP3mKgvGwq2UVz9e693hSlB5VYnqYtaPcBdduLZ2zeUGCQTHbHxAPm3JKgX4wQReRmosqKnT0uADCiYsS1ro0NnD8TA7nzsUImQ9ZfueDOnzVxsxVRocdjSwVhaZQH4SypovEGjASbUk+wWvsGgFkFeR3JUDBDf0r++vsw+"}', 1796117355373);
 
 
 --
@@ -2274,36 +2281,36 @@ INSERT INTO chatbox.schema_version VALUES (true, 1);
 
 INSERT INTO chatbox.sessions VALUES (1, 'main', 'main', 1, NULL);
 INSERT INTO chatbox.sessions VALUES (2, 'main', 'main', NULL, 2);
-INSERT INTO chatbox.sessions VALUES (3, 'main', 'mbx_mmsj7d9tjzfgu0jw5smx', 2, NULL);
+INSERT INTO chatbox.sessions VALUES (3, 'main', 'mbx_mhdxezr7bvj207w4c24v', 2, NULL);
 
 
 --
 -- Data for Name: state; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.state VALUES ('con_7ub53ad9m3edqjukv75k', 'place', 1, '{"key":"630dcd2966c43366","sealed":"y1qMbuf9QTnXj8utuZrffP2jUzv13uyl/vCnohJm6qhr0H0nC5BcA3s7rA4LhQ=="}');
+INSERT INTO chatbox.state VALUES ('con_dfstnxdb2878s5tqa33c', 'place', 1, '{"key":"630dcd2966c43366","sealed":"9gwL5UoVTzPdIzCB/AqpG0kGtXE406tmPN5ym65hr3O+t/GHy4xiHBueABXNOQ=="}');
 
 
 --
 -- Data for Name: tokens; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.tokens VALUES ('inbound_rzp222vjaqx7jq84bm6y', 'main', '40e1a50283e0866c9b15eaaa9ca25b00980b64f760fee506fad6c4f67279e82f', 'con_7ub53ad9m3edqjukv75k', '["inbound"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('cbx_za8z49vqrvcgqc465w79', 'main', '123473c17b9eb270035cb898d712f99db5671083b7d9e97d1accaa25b7797b0d', 'looks', '["admin"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('mcp_6f8d2fcc6031e18b9494', 'main', 'aaf215844868aa1acbf228aca348a6326cee6bc60cbaf4e5ab3e2462dd3bab4a', 'mbx_mmsj7d9tjzfgu0jw5smx', '["mcp"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('inbound_mx32hsgvtz9gqb820jv3', 'main', '2a57b60af429981560cfe97461c430dddfada82f34f55d94bce39b7895079975', 'con_mu9fpbcx8g82rw9zqa95', '["inbound"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('mcp_0d6e4079e36703ebd37c', 'main', 'cac5e7e2c6935417396c6f1a6df4d6f22a4b0510d5ba689d558992982375349d', 'main', '["mcp"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('inbound_2q37pgf89dnp8w84k0f0', 'main', 'fc694c1825faed36f969caf7d7f0800916289db956b7cfeffdd1fd52f282b59f', 'con_dfstnxdb2878s5tqa33c', '["inbound"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('cbx_evht40k2u0wjxfvhdrnd', 'main', '816f1655bb5d916ec81cc32e74a680bc6ab548f95952c49a2a5ee039d986f5fe', 'looks', '["admin"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('mcp_fbd8163c4869448149e3', 'main', '2601ced49607e148f86b377b5c9c50681a7a6f043747a79b062f5040d57fed80', 'mbx_mhdxezr7bvj207w4c24v', '["mcp"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('inbound_z2xeanw0hhhbv73ut2nr', 'main', '93f2beff5ceb10bffc4fbab6a2d5211a2ed8c335c401f6595304caccb41fb138', 'con_y9amg4gw5td4fz35tpvt', '["inbound"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('mcp_0d6e4079e36703ebd37c', 'main', 'ae10a152150b79fa6c17eaf41f8d0635fef2f8408f781a729f54541ae3a25b91', 'main', '["mcp"]', NULL);
 
 
 --
 -- Data for Name: turns; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.turns VALUES (1, 'main', 'session/1', 1, 3, 1, 3, 1, 'done', NULL, NULL, 0, 1796029388195);
-INSERT INTO chatbox.turns VALUES (2, 'main', 'session/1', 2, 7, 1, 7, 1, 'done', NULL, NULL, 0, 1796029388243);
-INSERT INTO chatbox.turns VALUES (3, 'main', 'session/2', 1, 9, 2, 9, 1, 'done', NULL, NULL, 0, 1796029388294);
-INSERT INTO chatbox.turns VALUES (4, 'main', 'session/2', 2, 13, 2, 13, 1, 'done', NULL, NULL, 0, 1796029388320);
-INSERT INTO chatbox.turns VALUES (5, 'main', 'session/2', 3, 17, 2, 17, 1, 'done', NULL, NULL, 0, 1796029388340);
+INSERT INTO chatbox.turns VALUES (1, 'main', 'session/1', 1, 3, 1, 3, 1, 'done', NULL, NULL, 0, 1796030955182);
+INSERT INTO chatbox.turns VALUES (2, 'main', 'session/1', 2, 7, 1, 7, 1, 'done', NULL, NULL, 0, 1796030955238);
+INSERT INTO chatbox.turns VALUES (3, 'main', 'session/2', 1, 9, 2, 9, 1, 'done', NULL, NULL, 0, 1796030955318);
+INSERT INTO chatbox.turns VALUES (4, 'main', 'session/2', 2, 13, 2, 14, 1, 'done', NULL, NULL, 0, 1796030955337);
+INSERT INTO chatbox.turns VALUES (5, 'main', 'session/2', 3, 17, 2, 17, 1, 'done', NULL, NULL, 0, 1796030955360);
 
 
 --
@@ -2551,10 +2558,10 @@ CREATE UNIQUE INDEX chats_conn_handle_idx ON chatbox.chats USING btree (conn, ha
 
 
 --
--- Name: chats_mailbox_idx; Type: INDEX; Schema: chatbox; Owner: -
+-- Name: chats_mailbox_head_idx; Type: INDEX; Schema: chatbox; Owner: -
 --
 
-CREATE INDEX chats_mailbox_idx ON chatbox.chats USING btree (mailbox);
+CREATE INDEX chats_mailbox_head_idx ON chatbox.chats USING btree (mailbox, head);
 
 
 --
