@@ -173,14 +173,14 @@ async fn more_chats_than_there_is_room_for_wait_for_room_and_for_nothing_else() 
             handed.len()
         );
     }
-    // Six hundred times ten milliseconds, 32 at once, are 190: far from when lanes are looked for anyway.
+    // Six hundred times ten milliseconds, 128 at once, are 50: far from when lanes are looked for anyway.
     let took = began.elapsed();
     assert!(took < Duration::from_millis(500), "it took {took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_chat_with_much_to_say_keeps_no_place_from_the_others() {
-    const CHATS: usize = 40;
+    const CHATS: usize = 160;
     let world = World::new(Script::echo()).await;
     let harness = Arc::new(Harness {
         takes: Duration::from_millis(10),
@@ -196,11 +196,79 @@ async fn a_chat_with_much_to_say_keeps_no_place_from_the_others() {
                 .await;
         }
     }
-    // The first 32 alone would have the places for 90.
+    // The first 128 alone would have the places for 90.
     sleep(Duration::from_millis(60)).await;
     let handed = harness.take();
     let begun = handed.iter().filter(|(_, text, _)| text == "0").count();
     assert_eq!(begun, CHATS, "of {}", handed.len());
     sleep(SOON).await;
     assert_eq!(handed.len() + harness.take().len(), 9 * CHATS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_another_is_handed_out_follows_it_in_order() {
+    const MANY: usize = 100;
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(10),
+        ..Harness::default()
+    });
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    // One of those that are known without being read is refused twice: those behind it wait.
+    harness.next(Some("7"), [again(5), again(5)]);
+    for nth in 0..MANY {
+        town.say("ana", &format!("{nth}")).await;
+        sleep(Duration::from_millis(4)).await;
+    }
+    sleep(Duration::from_secs(30)).await;
+    let handed = harness.take();
+    let mut expected: Vec<String> = (0..MANY).map(|nth| nth.to_string()).collect();
+    expected.splice(7..8, ["7", "7", "7"].map(str::to_owned));
+    let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, expected);
+    assert!(
+        handed.is_sorted_by_key(|it| it.0),
+        "in the order of their ids"
+    );
+    let open = DeliveryFilter {
+        states: vec![DeliveryState::Queued, DeliveryState::Custody],
+        limit: 10,
+        ..DeliveryFilter::default()
+    };
+    let open = chatbox.store().deliveries(&open).await.expect("a read");
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_pauses_in_the_middle_is_handed_nothing_more() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(10),
+        ..Harness::default()
+    });
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    let reason = "410".to_owned();
+    harness.next(Some("3"), [Handed::Gone { reason }]);
+    for nth in 0..9 {
+        town.say("ana", &format!("{nth}")).await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    let texts = |handed: Vec<(i64, String, bool)>| -> Vec<String> {
+        handed.into_iter().map(|it| it.1).collect()
+    };
+    assert_eq!(texts(harness.take()), ["0", "1", "2", "3"]);
+    chatbox
+        .set_standing(&pushed, Standing::Active)
+        .await
+        .expect("it is there");
+    sleep(SOON).await;
+    assert_eq!(texts(harness.take()), ["3", "4", "5", "6", "7", "8"]);
 }
