@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 fn corpus(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -534,8 +535,35 @@ fn bad_requests_are_refused_change_nothing_and_the_next_good_one_works() {
     nothing_wrong(&faults);
 }
 
+/// How many rows are mutated at once, each against a server of its own: most of their time they wait.
+const AT_ONCE: usize = 8;
+
 #[test]
 fn mutations_of_every_row_change_nothing_unless_they_are_answered_well() {
+    let wanted = Mutations::wanted();
+    let http = cases::<HttpCase>("http.toml").into_iter();
+    let inbound = cases::<InboundCase>("inbound.toml").into_iter();
+    let rows: BTreeSet<String> = http
+        .map(|it| it.row)
+        .chain(inbound.map(|it| it.row))
+        .collect();
+    let (rows, faults) = (Mutex::new(rows.into_iter()), Mutex::new(Vec::new()));
+    let next = || rows.lock().expect("whole").next();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(row) = next() {
+                    let found = mutated(&row, &wanted);
+                    faults.lock().expect("whole").extend(found);
+                }
+            });
+        }
+    });
+    nothing_wrong(&faults.into_inner().expect("whole"));
+}
+
+/// Mutates one row's requests; what was wrong with the answers.
+fn mutated(row: &str, wanted: &Mutations) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let running = {
@@ -543,6 +571,40 @@ fn mutations_of_every_row_change_nothing_unless_they_are_answered_well() {
         let config = "[backend]\nkind = \"none\"\n";
         Running::start_with(folder.path(), config, Stdio::null(), log.into())
     };
+    let requests = requests(row, &running);
+    let operator = running.operator();
+    let all = || {
+        let of = |path| running.ask("GET", path, &operator);
+        let parts = ["/v1/connections", "/v1/deliveries", "/v1/tokens"].map(of);
+        let fine = parts.iter().all(|answer| answer.status() == 200);
+        assert!(fine, "{row}: a good request is not answered any more");
+        parts.map(|answer| answer.body().to_owned()).concat()
+    };
+    let (mut faults, mut before) = (Vec::new(), all());
+    let mut random = wanted.of_row(row);
+    for nth in 0..wanted.per_row {
+        let mut request = requests[nth % requests.len()].clone();
+        mutate(&mut request, &mut random);
+        let answer = program::Answer::new(running.exchange_broken(&request));
+        let after = all();
+        let status = answer.status();
+        // Who was cut off in the middle is told nothing of what became of it.
+        let stored = after != before && status != 0 && !(200..300).contains(&status);
+        if status >= 500 || stored {
+            let sent = String::from_utf8_lossy(&request[..request.len().min(600)]).into_owned();
+            faults.push(format!("{row} {nth}: {sent:?} was answered {status}"));
+        }
+        before = after;
+    }
+    let said = std::fs::read_to_string(&log).expect("a log");
+    if said.contains("panicked") {
+        faults.push(format!("{row}: {said}"));
+    }
+    faults
+}
+
+/// A row's requests, to a server that knows what they name.
+fn requests(row: &str, running: &Running) -> Vec<Vec<u8>> {
     let (feed, operator) = (running.add_feed("alpha"), running.operator());
     let read = running.add_token("looks", "read").1;
     let (id, revoked) = running.add_token("gone", "admin");
@@ -554,45 +616,13 @@ fn mutations_of_every_row_change_nothing_unless_they_are_answered_well() {
         read: &read,
         revoked: &revoked,
     };
-    let all = || {
-        let of = |path| running.ask("GET", path, &operator);
-        let parts = ["/v1/connections", "/v1/deliveries", "/v1/tokens"].map(of);
-        let fine = parts.iter().all(|answer| answer.status() == 200);
-        assert!(fine, "a good request is not answered any more");
-        parts.map(|answer| answer.body().to_owned()).concat()
-    };
-    let mut rows: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
-    for case in cases::<HttpCase>("http.toml") {
-        let request = case.request(&known);
-        rows.entry(case.row).or_default().push(request);
-    }
-    for case in cases::<InboundCase>("inbound.toml") {
-        let request = inbound(&case, &feed, known.host);
-        rows.entry(case.row).or_default().push(request);
-    }
-    let wanted = Mutations::wanted();
-    let mut faults = Vec::new();
-    let mut before = all();
-    for (row, requests) in rows {
-        let mut random = wanted.of_row(&row);
-        for nth in 0..wanted.per_row {
-            let mut request = requests[nth % requests.len()].clone();
-            mutate(&mut request, &mut random);
-            let answer = program::Answer::new(running.exchange_broken(&request));
-            let after = all();
-            let status = answer.status();
-            // Who was cut off in the middle is told nothing of what became of it.
-            let stored = after != before && status != 0 && !(200..300).contains(&status);
-            if status >= 500 || stored {
-                let sent = String::from_utf8_lossy(&request[..request.len().min(600)]).into_owned();
-                faults.push(format!("{row}: {sent:?} was answered {status}"));
-            }
-            before = after;
-        }
-    }
-    let said = std::fs::read_to_string(&log).expect("a log");
-    assert!(!said.contains("panicked"), "{said}");
-    nothing_wrong(&faults);
+    let http = cases::<HttpCase>("http.toml").into_iter();
+    let http = http.filter(|case| case.row == row);
+    let posts = cases::<InboundCase>("inbound.toml").into_iter();
+    let posts = posts.filter(|case| case.row == row);
+    let http = http.map(|case| case.request(&known));
+    http.chain(posts.map(|case| inbound(&case, &feed, known.host)))
+        .collect()
 }
 
 /// What a connector posts, as a whole request.

@@ -99,13 +99,24 @@ impl Server {
         }
     }
 
+    /// Tells it, and waits until the last of its processes is gone: one that is busy goes on for a while.
     async fn signal(&mut self, name: &str) {
         let began = Instant::now();
         self.tell(name);
-        while self.connect("postgres").await.is_ok() {
+        while self.has_processes() {
             assert!(began.elapsed() < PATIENCE, "{}", log(&self.folder));
             sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Whether anybody works in its folder, as all of its processes do.
+    fn has_processes(&self) -> bool {
+        let data = self.folder.join("data");
+        let all = std::fs::read_dir("/proc").expect("processes");
+        let places = all
+            .flatten()
+            .map(|it| std::fs::read_link(it.path().join("cwd")));
+        places.flatten().any(|place| place == data)
     }
 
     fn tell(&mut self, word: &str) {
