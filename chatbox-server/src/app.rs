@@ -4,19 +4,15 @@ use crate::auth::Auth;
 use crate::compose::Platforms;
 use crate::database::Database;
 use crate::feed::Feed;
-use crate::http::{AddedView, Problem};
 use crate::mcp::{Lent, Streams};
-use crate::placeholder::is_placeholder;
 use crate::tidings::Tidings;
 use crate::vault::Keys;
 use crate::webhook::Webhooks;
-use axum::http::{HeaderMap, StatusCode, header};
-use chatbox_core::admit::Policy;
-use chatbox_core::connector::{AdapterFactory, Egress, Secrets, Settings};
-use chatbox_core::id::{ConnectionId, MailboxId, Platform};
+use axum::http::{HeaderMap, header};
+use chatbox_core::Chatbox;
+use chatbox_core::connector::{AdapterFactory, Egress};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Connection, StoreError};
-use chatbox_core::{Chatbox, Connect};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -159,151 +155,6 @@ impl App {
 
     fn believed(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, Instant)>> {
         self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a connection for a program that posts messages, with its token: shown once.
-    ///
-    /// # Errors
-    /// A name that cannot be a platform's or is taken, or the store.
-    pub async fn add_feed(&self, mailbox: &MailboxId, name: &str) -> Result<AddedView, Problem> {
-        let name = Platform::new(name);
-        if !name.is_valid() || self.is_taken(&name) {
-            let detail = "the name must have 1 to 32 of a-z, 0-9 and -, and be no channel's";
-            return Err(Problem::invalid("invalid_name", detail));
-        }
-        let taken = self
-            .chatbox
-            .store()
-            .connections()
-            .await?
-            .iter()
-            .any(|row| row.platform == name && row.mailbox == *mailbox);
-        if taken {
-            let conflict = chatbox_core::Error::Conflict(format!(
-                "there is a connection named {name} already"
-            ));
-            return Err(conflict.into());
-        }
-        let id = self
-            .chatbox
-            .connect_anew(Connect::new(Feed { name: name.clone() }, mailbox.clone()))
-            .await?;
-        let (token, url) = self.inbound_door(&id).await?;
-        Ok(AddedView {
-            account: name.to_string(),
-            id,
-            platform: name,
-            notes: vec!["the token is shown this once".to_owned()],
-            pairing_link: None,
-            pairing_code: None,
-            inbound_token: Some(token),
-            inbound_url: Some(url),
-        })
-    }
-
-    /// Whether a platform of this program, or a word of it, has this name.
-    pub(crate) fn is_taken(&self, name: &Platform) -> bool {
-        let words = ["webchat", "agents", FEED, CONNECTOR];
-        self.platforms.get(name).is_some() || words.contains(&name.as_str())
-    }
-
-    /// A fresh token for posting messages to a connection, and where to.
-    pub(crate) async fn inbound_door(
-        &self,
-        id: &ConnectionId,
-    ) -> Result<(String, String), StoreError> {
-        let token = self.auth.issue("inbound", id.as_str(), "inbound", None);
-        let token = token.await?;
-        let base = self.base.read().await.clone();
-        let base = base.as_str().trim_end_matches('/');
-        let url = format!("{base}/v1/connections/{id}/messages");
-        Ok((token.expose().to_owned(), url))
-    }
-
-    /// Verifies a credential live, then saves it and starts the connection.
-    ///
-    /// # Errors
-    /// An unknown channel, what its platform says, or the store.
-    pub async fn add_channel(
-        &self,
-        mailbox: &MailboxId,
-        platform: &Platform,
-        secrets: BTreeMap<String, Secret>,
-        settings: BTreeMap<String, String>,
-    ) -> Result<AddedView, Problem> {
-        let Some(factory) = self.platforms.get(platform) else {
-            #[cfg(feature = "connector")]
-            if let Some(settings) = self
-                .connector_settings(mailbox, platform, &settings)
-                .await?
-            {
-                return self.add_connector(mailbox, secrets, settings).await;
-            }
-            let known = self.platforms.names().join(", ");
-            return Err(Problem::invalid(
-                "unknown_channel",
-                format!("there is no channel {platform}; there are: {known}, connector, http"),
-            ));
-        };
-        if secrets.values().any(|it| is_placeholder(it.expose())) {
-            let detail = "a word stands where the secret belongs";
-            let hint = format!(
-                "put the secret itself there; {}",
-                factory.manifest().guide.join(" ")
-            );
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return Err(Problem::new(status, "placeholder", detail, hint));
-        }
-        let (settings, egress) = self.settings_for(platform, settings)?;
-        let mailbox = mailbox.clone();
-        let (secrets, policy) = (Secrets(secrets), Policy::default());
-        let added = self
-            .chatbox
-            .add(Connect {
-                factory,
-                mailbox,
-                settings,
-                secrets,
-                policy,
-                egress,
-            })
-            .await?;
-        Ok(AddedView {
-            id: added.id,
-            platform: platform.clone(),
-            account: added.identity.name,
-            notes: added.identity.notes,
-            pairing_link: added.pairing_link,
-            pairing_code: added.pairing_code,
-            inbound_token: None,
-            inbound_url: None,
-        })
-    }
-
-    /// A channel's settings: those given now over those in the configuration. An address the operator names may be
-    /// on this machine or a private network.
-    fn settings_for(
-        &self,
-        platform: &Platform,
-        given: BTreeMap<String, String>,
-    ) -> Result<(Settings, Egress), Problem> {
-        let mut table = self
-            .settings
-            .get(platform.as_str())
-            .cloned()
-            .unwrap_or_default();
-        table.extend(
-            given
-                .into_iter()
-                .map(|(key, value)| (key, toml::Value::String(value))),
-        );
-        let egress = if table.contains_key("api_base") {
-            Egress::Private
-        } else {
-            Egress::Public
-        };
-        let settings = Settings::new(&table).map_err(chatbox_core::Error::from)?;
-        Ok((settings, egress))
     }
 
     /// Starts what was stored.

@@ -1,7 +1,8 @@
 //! Connections whose adapter runs in a process of its own: what is stored of them, and how they come to be.
 
+use crate::adding::Addition;
 use crate::app::{App, CONNECTOR};
-use crate::http::{AddedView, Problem};
+use crate::http::Problem;
 #[cfg(feature = "connector-tools")]
 use crate::mcp::Lender;
 use axum::http::StatusCode;
@@ -58,17 +59,16 @@ impl App {
         }))
     }
 
-    /// Asks a connector process what it is and who it is, then saves and starts its connection. Its token for posting
-    /// messages is made with it and shown once.
+    /// Asks a connector process what it is and who it is. Its token for posting messages is made with it and shown once.
     ///
     /// # Errors
     /// Settings that are wrong, a process that does not answer as it should, a name that is taken, or the store.
-    pub(crate) async fn add_connector(
+    pub(crate) async fn connector(
         &self,
         mailbox: &MailboxId,
         secrets: BTreeMap<String, Secret>,
         mut settings: BTreeMap<String, String>,
-    ) -> Result<AddedView, Problem> {
+    ) -> Result<Addition, Problem> {
         let url = settings.remove("url").unwrap_or_default();
         let mcp_url = settings.remove("mcp_url");
         known("setting", settings.keys(), &[])?;
@@ -93,7 +93,7 @@ impl App {
             mcp_url,
         };
         let settings = Settings::new(&stored).map_err(chatbox_core::Error::from)?;
-        let added = self.chatbox.add(Connect {
+        let adding = self.chatbox.verify(Connect {
             factory: Arc::new(factory),
             mailbox: mailbox.clone(),
             settings,
@@ -101,24 +101,12 @@ impl App {
             policy: Policy::default(),
             egress: EGRESS,
         });
-        let added = added.await?;
+        let addition = Addition::new(adding.await?, platform);
         // One that is added again keeps the token it has.
-        let new = rows.iter().all(|row| row.id != added.id);
-        let inbound = match new {
-            true => Some(self.inbound_door(&added.id).await?),
-            false => None,
-        };
-        let (inbound_token, inbound_url) = inbound.unzip();
-        Ok(AddedView {
-            id: added.id,
-            platform,
-            account: added.identity.name,
-            notes: added.identity.notes,
-            pairing_link: added.pairing_link,
-            pairing_code: added.pairing_code,
-            inbound_token,
-            inbound_url,
-        })
+        match rows.iter().any(|row| row.id == addition.view.id) {
+            true => Ok(addition),
+            false => Ok(addition.with_inbound_door(self).await),
+        }
     }
 
     /// The settings with which a connector process is meant: by the word for one, or by the name of one that was added

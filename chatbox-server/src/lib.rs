@@ -1,5 +1,6 @@
 //! chatbox in one binary: transport and wiring around [`chatbox_core`], and nothing that decides.
 
+mod adding;
 pub mod app;
 pub mod auth;
 pub mod cli;

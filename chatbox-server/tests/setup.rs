@@ -358,6 +358,70 @@ fn a_request_with_a_key_is_done_once_and_answered_the_same() {
 }
 
 #[test]
+fn a_connection_asked_for_with_a_key_is_made_once_and_its_token_is_shown_the_same() {
+    let setting = Setting::new();
+    let body = json!({"platform": "http", "name": "alerts"});
+    let asked = |running: &Running, key: &str, body: &Value| {
+        let headers = [("Idempotency-Key", key)];
+        running.send("POST", "/v1/connections", &setting.key, &headers, body)
+    };
+    let ask = |key: &str, body: &Value| asked(&setting.running, key, body);
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..20).map(|_| scope.spawn(|| ask("k-1", &body))).collect();
+        let answers = asking.into_iter().map(|it| it.join().expect("it asked"));
+        answers.collect()
+    });
+    let made = answers[0].json();
+    for answer in &answers {
+        assert_eq!((answer.status(), answer.json()), (201, made.clone()));
+    }
+    let token = text(&made, "inbound_token");
+    let feed = (
+        format!("/v1/connections/{}/messages", text(&made, "id")),
+        token.clone(),
+    );
+    assert_eq!(setting.say(&feed, "e1", "hello").status(), 200);
+    let other = json!({"platform": "http", "name": "other"});
+    refused(&ask("k-1", &other), 409, "idempotency_mismatch");
+    refused(&ask("k-2", &body), 409, "conflict");
+    let list = setting.get("/v1/connections").json();
+    let named = |it: &&Value| it["platform"] == "alerts" || it["platform"] == "other";
+    let items = list["items"].as_array().expect("a list").iter();
+    assert_eq!(items.filter(named).count(), 1, "{list}");
+    let audit = setting.get("/v1/audit").json();
+    let notes = audit["items"].as_array().expect("a list").iter();
+    let added = notes.filter(|it| it["action"] == "add_connection");
+    assert_eq!(added.count(), 1, "{audit}");
+
+    // What is remembered holds the token, and nobody who reads the disk can.
+    let data = setting.running.data().to_owned();
+    for file in std::fs::read_dir(&data).expect("a folder").flatten() {
+        let bytes = std::fs::read(file.path()).unwrap_or_default();
+        let mut places = bytes.windows(token.len());
+        let is_there = places.any(|place| place == token.as_bytes());
+        assert!(!is_there, "{:?} has the token", file.path());
+    }
+    let Setting {
+        running,
+        key: _,
+        _folder: folder,
+    } = setting;
+    drop(running);
+    // It was killed, and said of itself where it was.
+    std::fs::remove_file(data.join("serve.json")).expect("it was there");
+    let running = Running::start(folder.path(), OPEN);
+    let headers = [("Idempotency-Key", "k-1")];
+    let path = "/v1/connections";
+    let again = running.send("POST", path, &running.operator(), &headers, &body);
+    assert_eq!((again.status(), again.json()), (201, made));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    let message =
+        json!({"event_id": "e2", "chat": {"handle": "7"}, "sender": {"id": "ann"}, "text": "x"});
+    let said = running.send("POST", &feed.0, &feed.1, &[], &message);
+    assert_eq!(said.status(), 200, "it runs: {}", said.body());
+}
+
+#[test]
 fn lists_come_in_parts() {
     let setting = Setting::new();
     for n in 0..5 {

@@ -237,3 +237,41 @@ async fn taken_by_another_mailbox(file: &Path) {
     }
     store.close().await;
 }
+
+/// Asks for the bot's connection over the API.
+fn ask(running: &Running, key: &str, token: &str) -> program::Answer {
+    let body = json!({"platform": "telegram", "secrets": {"token": token}});
+    let headers = [("Idempotency-Key", key)];
+    let operator = running.operator();
+    running.send("POST", "/v1/connections", &operator, &headers, &body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_sent_again_with_its_key_is_verified_once_and_shows_the_same_link() {
+    let (platform, folder) = (platform().await, tempfile::tempdir().expect("a folder"));
+    let running = Running::start(folder.path(), &config(&platform, "kind = \"echo\""));
+    // What was refused is not remembered: the same key is good for another try.
+    let refused = ask(&running, "k", "7000001:WRONG-token-WRONG-token");
+    assert!(refused.status() >= 400, "{}", refused.body());
+    let added = ask(&running, "k", TOKEN);
+    assert_eq!(added.status(), 201, "{}", added.body());
+    // Once it reads, it has asked who it is for itself as well.
+    let reads = |account: &telegram::Account| account.calls_of("getUpdates").pop();
+    platform.until(SOON, reads).await.expect("it runs");
+    let verified = platform.calls_of("getMe").len();
+    let again = ask(&running, "k", TOKEN);
+    assert_eq!((again.status(), again.json()), (201, added.json()));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(platform.calls_of("getMe").len(), verified);
+
+    // Added again under another key it is the same connection, with another link; the first one is of no use any more.
+    let renewed = ask(&running, "other", TOKEN);
+    assert_eq!(renewed.status(), 201, "{}", renewed.body());
+    let (first, renewed) = (added.json(), renewed.json());
+    assert_eq!(first["id"], renewed["id"]);
+    assert_ne!(first["pairing_code"], renewed["pairing_code"]);
+    let code = |of: &Value| of["pairing_code"].as_str().expect("a code").to_owned();
+    platform.say(ADA, ADA, &format!("/start {}", code(&renewed)));
+    let welcome = platform.until_messages(ADA, 1, SOON).await;
+    welcome.expect("the owner is welcomed by the connection that runs");
+}

@@ -1,11 +1,13 @@
 //! The whole engine behind one door: what an embedder and the server hold.
 
+mod adding;
 mod admission;
 mod attach;
 mod attention;
 mod connect;
 mod talk;
 
+pub use adding::Adding;
 pub use attention::Switched;
 pub use connect::{Added, Connect};
 

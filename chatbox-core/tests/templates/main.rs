@@ -180,7 +180,7 @@ fn the_focal_chat_is_told_whole() {
     assert_eq!(
         focal(&Templates::default(), reaction()),
         "reaction from Ann in alpha:7, 2023-11-14T22:13:20.000Z\nmessage id: msg_42\n\
-         about message: 41\n\nreacted 👍"
+         about message: msg_41\n\nreacted 👍"
     );
 }
 

@@ -3,12 +3,14 @@
 use super::Problem;
 use super::ask::{Id, Query};
 use super::body::Json;
+use super::once::{Repeatable, done};
 use super::page::Page;
 use super::schema;
 use crate::app::{App, MAILBOX};
 use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chatbox_core::id::{ConnectionId, MailboxId, Platform};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Connection;
@@ -157,28 +159,39 @@ pub struct AddedView {
     operation_id = "addConnection",
     tag = "connections",
     security(("token" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = r"^[!-~]+$", description = "The same request with the same key is done once")),
     request_body = NewConnection,
-    responses((status = 201, description = "It was verified, is saved and runs", body = AddedView)),
+    responses((status = 201, description = "It was verified and is saved; its token is shown this once", body = AddedView)),
 )]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Json(new): Json<NewConnection>,
-) -> Result<(StatusCode, Json<AddedView>), Problem> {
+    Repeatable { body: new, asked }: Repeatable<NewConnection>,
+) -> Result<Response, Problem> {
     let mailbox = new.mailbox.as_deref().unwrap_or(MAILBOX);
     let mailbox = caller.mailbox(&app, mailbox).await?.id;
     own_address(&caller, &new)?;
-    let added = if new.platform.as_str() == crate::app::FEED {
+    let addition = if new.platform.as_str() == crate::app::FEED {
         let name = new.name.unwrap_or_default();
-        app.add_feed(&mailbox, &name).await?
+        app.feed(&mailbox, &name).await?
     } else {
-        let added = app.add_channel(&mailbox, &new.platform, new.secrets, new.settings);
-        added.await.map_err(|problem| not_named(&caller, problem))?
+        let channel = app.channel(&mailbox, &new.platform, new.secrets, new.settings);
+        channel
+            .await
+            .map_err(|problem| not_named(&caller, problem))?
     };
-    caller
-        .noted(&app, "add_connection", added.id.as_str())
-        .await;
-    Ok((StatusCode::CREATED, Json(added)))
+    let mut all = addition.saves();
+    all.push(caller.note("add_connection", addition.view.id.as_str()));
+    match done(&app, asked, all, StatusCode::CREATED, &addition.view).await? {
+        Ok(answer) => {
+            app.start_added(addition).await;
+            Ok(answer)
+        }
+        Err(undone) => {
+            let problem = app.not_added(&addition, &undone).await;
+            Err(not_named(&caller, problem))
+        }
+    }
 }
 
 /// An address may lead to the operator's own network: only the operator's account names one.
