@@ -1,6 +1,7 @@
 """The agents' door, used by the protocol's own Python client on both of its wires: `agent.py CHATBOX`."""
 
 import asyncio
+import json
 import pathlib
 import sys
 import tempfile
@@ -15,10 +16,10 @@ from mcp.shared.exceptions import MCPError
 NEWER, OLDER = "2026-07-28", "2025-11-25"
 
 
-def client(key: dict, wire: str) -> Client:
+def client(key: dict, wire: str, **hears) -> Client:
     http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key['mcp_token']}"}, timeout=70)
     mode = "legacy" if wire == OLDER else "auto"
-    return Client(streamable_http_client(key["mcp_url"], http_client=http), mode=mode)
+    return Client(streamable_http_client(key["mcp_url"], http_client=http), mode=mode, **hears)
 
 
 async def gives(agent: Client, tool: str, **arguments) -> dict:
@@ -90,7 +91,81 @@ async def a_listener(house: House, wire: str) -> None:
             await asyncio.wait_for(anext(aiter(changes)), 10)
 
 
-CHECKS = [a_conversation, a_wait, no_such_tool, a_listener]
+async def reads(agent: Client, uri: str) -> dict:
+    """What a resource says, whatever was read before."""
+    contents = (await agent.read_resource(uri, cache_mode="refresh")).contents
+    assert [it.uri for it in contents] == [uri], contents
+    return json.loads(contents[0].text)
+
+
+async def a_resource(house: House, wire: str) -> None:
+    room = f"resource-{wire}"
+    house.says(room, "read me")
+    async with client(house.ask("mailboxes", "mcp-token", "main"), wire) as agent:
+        listed = {it.name: it.uri for it in (await agent.list_resources()).resources}
+        template = (await agent.list_resource_templates()).resource_templates[0].uri_template
+        uri = template.replace("{chat_id}", f"alarms%3A{room}")
+        assert listed[f"alarms:{room}"] == uri, listed
+        messages = await reads(agent, uri)
+        assert [it["text"] for it in messages["messages"]] == ["read me"], messages
+        chats = await reads(agent, listed["chats"])
+        assert [it["unread"] for it in chats["chats"] if it["chat_id"] == f"alarms:{room}"] == [1], chats
+        try:
+            await agent.read_resource(f"{uri}x")
+        except MCPError as error:
+            assert error.error.code == (-32002 if wire == OLDER else -32602), error
+        else:
+            raise AssertionError("there is a chat that nobody opened")
+
+
+async def a_watched_resource(house: House, wire: str) -> None:
+    """The stream of the older wire is opened by the client itself, once it has greeted."""
+    room = f"watched-{wire}"
+    house.says(room, "one")
+    uri = f"chatbox://main/chats/alarms%3A{room}"
+    heard = asyncio.Queue()
+
+    async def hear(message) -> None:
+        if getattr(message, "method", None) == "notifications/resources/updated":
+            heard.put_nowait(message.params.uri)
+
+    async def says_and_hears(agent: Client, number: int) -> None:
+        house.says(f"beside-{wire}", f"{number}")
+        house.says(room, f"{number}")
+        assert await asyncio.wait_for(heard.get(), 10) == uri
+        messages = (await reads(agent, uri))["messages"]
+        assert messages[-1]["text"] == f"{number}", messages
+
+    async with client(house.ask("mailboxes", "mcp-token", "main"), wire, message_handler=hear) as agent:
+        if wire == OLDER:
+            await agent.subscribe_resource(uri)
+            await says_and_hears(agent, 1)
+            await says_and_hears(agent, 2)
+            await agent.unsubscribe_resource(uri)
+            # Told already, if the client came with its stream after it had subscribed.
+            await asyncio.sleep(1)
+            while not heard.empty():
+                heard.get_nowait()
+            house.says(room, "three")
+            await asyncio.sleep(1)
+            assert heard.empty(), heard
+        else:
+            async with agent.listen(resource_subscriptions=[uri]) as changes:
+
+                async def pass_on() -> None:
+                    async for change in changes:
+                        heard.put_nowait(change.uri)
+
+                passing = asyncio.create_task(pass_on())
+                assert await asyncio.wait_for(heard.get(), 10) == uri, "it may have changed before"
+                await says_and_hears(agent, 1)
+                await says_and_hears(agent, 2)
+                passing.cancel()
+
+
+CHECKS = [
+    a_conversation, a_wait, no_such_tool, a_listener, a_resource, a_watched_resource,
+]
 
 
 def main() -> int:

@@ -42,9 +42,9 @@ class House:
         return json.loads(done.stdout)
 
     def says(self, chat: str, text: str) -> str:
-        """Somebody says something; its message id."""
+        """Somebody says something, in each chat another; its message id."""
         self.said += 1
-        event = {"event_id": str(self.said), "chat": {"handle": chat}, "sender": {"id": "probe"}, "text": text}
+        event = {"event_id": str(self.said), "chat": {"handle": chat}, "sender": {"id": f"of {chat}"}, "text": text}
         request = urllib.request.Request(
             f"{self.url}/v1/connections/{self.feed['id']}/messages",
             json.dumps(event).encode(),

@@ -1,4 +1,5 @@
-"""The protocol's inspector as its users run it, on the door of an agent: `inspector.py CHATBOX NODE_FOLDER`."""
+"""The protocol's inspector as its users run it, on the door of an agent, and its client in TypeScript:
+`inspector.py CHATBOX NODE_FOLDER`."""
 
 import json
 import os
@@ -9,11 +10,14 @@ import tempfile
 
 from house import House, Verdict, node
 
+HERE = pathlib.Path(__file__).resolve().parent
+
 
 class Inspector:
     """One command for each question."""
 
     def __init__(self, house: House, folder: str, home: pathlib.Path):
+        self.folder = folder
         program = pathlib.Path(folder) / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
         key = house.ask("mailboxes", "mcp-token", "main")
         self.words = [node(folder), program, "--cli", key["mcp_url"], "--transport", "http"]
@@ -50,6 +54,39 @@ def it_calls_tools(house: House, inspector: Inspector) -> None:
     assert said["structuredContent"]["message_id"], said
 
 
+def it_lists_and_reads_resources(house: House, inspector: Inspector) -> None:
+    house.says("library", "read me")
+    listed = {it["name"]: it["uri"] for it in inspector.ask("--method", "resources/list")["resources"]}
+    read = inspector.ask("--method", "resources/read", "--uri", listed["alarms:library"])
+    messages = json.loads(read["contents"][0]["text"])["messages"]
+    assert [it["text"] for it in messages] == ["read me"], read
+    templates = inspector.ask("--method", "resources/templates/list")["resourceTemplates"]
+    assert [it["uriTemplate"] for it in templates] == ["chatbox://main/chats/{chat_id}"], templates
+
+
+def a_client_in_typescript_hears_of_what_it_watches(house: House, inspector: Inspector) -> None:
+    house.says("tower", "one")
+    key = house.ask("mailboxes", "mcp-token", "main")
+    words = [node(inspector.folder), HERE / "watch.mjs", inspector.folder, key["mcp_url"], key["mcp_token"]]
+    words += ["chatbox://main/chats/alarms%3Atower"]
+    watcher = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def hears(word: str, *known: str) -> None:
+        """It may be told of what it knows as well: if it came with its stream after it had subscribed."""
+        while (line := watcher.stdout.readline().strip()) != word:
+            assert line in known, line
+
+    try:
+        hears("watches")
+        house.says("tower", "two")
+        hears("two", "one")
+        house.says("tower", "three")
+        hears("three", "two")
+    finally:
+        watcher.kill()
+        watcher.wait()
+
+
 def it_shows_a_refusal(house: House, inspector: Inspector) -> None:
     done = inspector.run("--method", "tools/call", "--tool-name", "read_messages", "--tool-arg", "chat_id=x")
     assert "invalid_chat_id" in done.stdout + done.stderr, done
@@ -63,7 +100,10 @@ def it_is_told_that_a_token_is_wrong(house: House, inspector: Inspector) -> None
     assert done.returncode != 0, done
 
 
-CHECKS = [it_lists_tools, it_calls_tools, it_shows_a_refusal, it_is_told_that_a_token_is_wrong]
+CHECKS = [
+    it_lists_tools, it_calls_tools, it_lists_and_reads_resources, it_shows_a_refusal, it_is_told_that_a_token_is_wrong,
+    a_client_in_typescript_hears_of_what_it_watches,
+]
 
 
 def main() -> int:

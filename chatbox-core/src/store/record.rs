@@ -16,6 +16,8 @@ pub enum RecordKind {
     Subscription,
     /// What an agent asked people, and what came of it.
     Question,
+    /// What the agents of a mailbox want to hear of when it changes. Its id is the mailbox's.
+    Watched,
 }
 
 impl RecordKind {
@@ -26,6 +28,7 @@ impl RecordKind {
             Self::Credential => "credential",
             Self::Subscription => "subscription",
             Self::Question => "question",
+            Self::Watched => "watched",
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn room(app: &App, caller: &Caller, kind: RecordKind) -> Result
         RecordKind::Credential => CREDENTIALS,
         RecordKind::Subscription => SUBSCRIPTIONS,
         // Nobody sets one up here: each is something an agent said.
-        RecordKind::Question => return Ok(()),
+        RecordKind::Question | RecordKind::Watched => return Ok(()),
     };
     let is_home = caller.at_home("").is_ok();
     if is_home && kind != RecordKind::Subscription {

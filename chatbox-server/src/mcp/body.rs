@@ -15,6 +15,8 @@ pub(super) enum Wants {
     Answer,
     /// An answer that stays open.
     Stream,
+    /// The older wire's greeting.
+    Greeting,
 }
 
 /// Looks a message over.
@@ -50,6 +52,7 @@ fn wants(method: &str, params: Option<&Value>) -> Wants {
     let tool = || params.and_then(|params| params.get("name")?.as_str());
     match method {
         "subscriptions/listen" => Wants::Stream,
+        "initialize" => Wants::Greeting,
         "tools/call" if tool().is_some_and(|it| WAIT.contains(&it)) => Wants::Stream,
         _ => Wants::Answer,
     }
@@ -127,5 +130,7 @@ mod tests {
         assert_eq!(call("ask_human"), Wants::Stream);
         let listen = br#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#;
         assert_eq!(check(listen).ok(), Some(Wants::Stream));
+        let greeting = br#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
+        assert_eq!(check(greeting).ok(), Some(Wants::Greeting));
     }
 }

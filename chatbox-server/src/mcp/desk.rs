@@ -2,19 +2,24 @@
 
 mod files;
 mod questions;
+mod watched;
 
 pub(super) use files::{Brought, Enclosed};
 pub(super) use questions::now;
+pub(super) use watched::MOST;
 
 use super::names::{Name, invalid_cursor};
 use super::refusal::Refusal;
 use super::view::{self, RowView};
 use crate::app::App;
 use chatbox_core::Link;
+use chatbox_core::connector::Revision;
 #[cfg(feature = "connector-tools")]
 use chatbox_core::id::ConnectionId;
 use chatbox_core::id::{Address, ChatId, EventId, MailboxId, Seq};
-use chatbox_core::store::{Author, Chat, Connection, LogRow, Overview, Span, Store};
+use chatbox_core::store::{
+    Admin, Author, Chat, Connection, LogRow, NewRecord, Outcome, Overview, RecordKind, Span, Store,
+};
 use chatbox_core::{Error, RunningTurn, Say, Switched};
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
@@ -64,6 +69,11 @@ impl Desk {
         }
     }
 
+    /// Whose desk it is.
+    pub(super) fn mailbox(&self) -> &MailboxId {
+        &self.mailbox
+    }
+
     /// Whether a turn's own process asks. It has its chat, and what comes next is not its to wait for.
     pub(super) fn in_turn(&self) -> bool {
         self.turn.is_some()
@@ -89,6 +99,30 @@ impl Desk {
 
     fn store(&self) -> &Arc<dyn Store> {
         self.app.chatbox.store()
+    }
+
+    /// Writes a record of this mailbox, unless somebody else has since; says how often it was written then.
+    async fn keep_record(
+        &self,
+        kind: RecordKind,
+        id: String,
+        rev: Revision,
+        body: String,
+    ) -> Result<Option<Revision>, Refusal> {
+        let mailbox = self.store().mailbox(&self.mailbox).await?;
+        let mailbox = mailbox.ok_or_else(|| Error::NotFound("mailbox".to_owned()))?;
+        let record = NewRecord {
+            kind,
+            account: mailbox.account,
+            name: id.clone(),
+            id,
+            rev: Some(rev),
+            body,
+            uses: Vec::new(),
+        };
+        let put = vec![Admin::PutRecord(record)];
+        let done = self.app.chatbox.together(put).await?;
+        Ok(matches!(done, Outcome::Done(_)).then_some(rev + 1))
     }
 
     /// The newest place in the log that this mailbox knows.
@@ -368,7 +402,7 @@ impl Desk {
     }
 
     /// The chats with rows after a place.
-    async fn changed(&self, after: Seq) -> Result<Vec<Chat>, Refusal> {
+    pub(super) async fn changed(&self, after: Seq) -> Result<Vec<Chat>, Refusal> {
         let mut limit = CHATS;
         loop {
             let mut chats = self.store().chats(&self.mailbox, limit).await?;

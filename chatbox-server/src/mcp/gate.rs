@@ -1,17 +1,17 @@
-//! Who may come in, and what is a message at all: before the protocol's library sees a request.
+//! Who may come in, and what is asked at all: before the protocol's library sees a request.
 
 use super::Endpoint;
 use super::body::Wants;
 use super::desk::Desk;
 use super::server::Server;
 use super::streams::Place;
-use super::wire;
+use super::{stream, wire};
 use crate::http::{Bearer, Problem};
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::RunningTurn;
-use chatbox_core::id::MailboxId;
+use chatbox_core::id::{MailboxId, fresh};
 use chatbox_core::store::Standing;
 use std::sync::Arc;
 
@@ -25,6 +25,20 @@ pub(crate) fn prefix(mailbox: &MailboxId) -> String {
     format!("mcp_{}", &hash[..20])
 }
 
+/// What the older wire calls a session. Its clients open their stream only where they were given one. Nothing is kept
+/// under it and nobody looks at it: whoever has the token is the mailbox's agent.
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// Who was let in.
+struct Guest {
+    mailbox: MailboxId,
+    /// The hash of what they showed.
+    token: String,
+    /// The turn it names, if it is a turn's. Whether that still runs is told in the answer, so that its process can be told
+    /// what to do.
+    turn: Option<RunningTurn>,
+}
+
 /// Answers one request.
 pub(super) async fn answer(
     State(endpoint): State<Endpoint>,
@@ -32,62 +46,103 @@ pub(super) async fn answer(
     bearer: Result<Bearer, Problem>,
     request: Request,
 ) -> Response {
-    let mailbox = MailboxId::new(mailbox);
-    let (request, wants, token, turn) = match admitted(&endpoint, &mailbox, bearer, request).await {
-        Ok(admitted) => admitted,
-        Err(refused) => return refused,
+    let guest = match admitted(&endpoint, MailboxId::new(mailbox), bearer).await {
+        Ok(guest) => guest,
+        Err(refused) => return refused.into_response(),
     };
-    let place = match wants {
-        Wants::Answer => None,
-        // A turn waits for nothing: what comes while it runs is the next one's.
-        Wants::Stream if turn.is_some() => None,
-        Wants::Stream => match endpoint.app.streams.place(&mailbox, &token) {
-            Some(place) => Some(Arc::new(place)),
-            None => return too_many().into_response(),
-        },
-    };
-    serve(endpoint, mailbox, turn, place, request).await
+    match *request.method() {
+        Method::POST => spoken(endpoint, guest, request).await,
+        Method::GET => heard(endpoint, guest, request.headers()).await,
+        _ => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            [(header::ALLOW, "GET, POST")],
+        )
+            .into_response(),
+    }
 }
 
-/// The request as it goes on, once its token, its size and its shape are right; with the token's hash, and the turn it
-/// names if it is a turn's. Whether that still runs is told in the answer, so that its process can be told what to do.
+/// Lets somebody in whose token is the mailbox's, or a turn's of it.
 async fn admitted(
     endpoint: &Endpoint,
-    mailbox: &MailboxId,
+    mailbox: MailboxId,
     bearer: Result<Bearer, Problem>,
-    request: Request,
-) -> Result<(Request, Wants, String, Option<RunningTurn>), Response> {
-    let Bearer(token) = bearer.map_err(IntoResponse::into_response)?;
-    let turn = endpoint.app.chatbox.turn(mailbox, &token);
+) -> Result<Guest, Problem> {
+    let Bearer(token) = bearer?;
+    let turn = endpoint.app.chatbox.turn(&mailbox, &token);
     if turn.is_none() {
-        let principal = endpoint.app.auth.principal(&token, SCOPE).await;
-        let principal = principal.map_err(|error| Problem::from(error).into_response())?;
+        let principal = endpoint.app.auth.principal(&token, SCOPE).await?;
         // A mailbox that does not exist has no token, and is refused in the same words.
         if principal.as_deref() != Some(mailbox.as_str()) {
-            return Err(Problem::unauthorized("this token is not this mailbox's").into_response());
+            return Err(Problem::unauthorized("this token is not this mailbox's"));
         }
     }
-    let row = endpoint.app.chatbox.store().mailbox(mailbox).await;
-    let row = row.map_err(|error| Problem::from(error).into_response())?;
+    let row = endpoint.app.chatbox.store().mailbox(&mailbox).await?;
     if row.is_none_or(|it| it.standing == Standing::Archived) {
-        return Err(Problem::not_found("mailbox").into_response());
+        return Err(Problem::not_found("mailbox"));
     }
-    let (request, wants) = wire::checked(request).await?;
     let token = chatbox_core::admit::hash(token.expose());
-    Ok((request, wants, token, turn))
+    Ok(Guest {
+        mailbox,
+        token,
+        turn,
+    })
 }
 
-async fn serve(
-    endpoint: Endpoint,
-    mailbox: MailboxId,
-    turn: Option<RunningTurn>,
-    place: Option<Arc<Place>>,
-    request: Request,
-) -> Response {
+/// Answers a message.
+async fn spoken(endpoint: Endpoint, guest: Guest, request: Request) -> Response {
+    let (request, wants) = match wire::checked(request).await {
+        Ok(checked) => checked,
+        Err(refused) => return refused,
+    };
+    // A turn waits for nothing: what comes while it runs is the next one's.
+    let stays = wants == Wants::Stream && guest.turn.is_none();
+    let place = match stays.then(|| place(&endpoint, &guest)).transpose() {
+        Ok(place) => place.map(Arc::new),
+        Err(crowded) => return crowded.into_response(),
+    };
+    let hears = wants == Wants::Greeting && guest.turn.is_none();
     let end = place.as_ref().map(|place| place.end.clone());
-    let desk = Desk::new(endpoint.app, mailbox, turn, end.unwrap_or_default());
+    let desk = Desk::new(
+        endpoint.app,
+        guest.mailbox,
+        guest.turn,
+        end.unwrap_or_default(),
+    );
     let server = Server::new(desk, place);
-    wire::served(server, endpoint.config, request).await
+    let mut answer = wire::served(server, endpoint.config, request).await;
+    if hears && answer.status().is_success() {
+        let session = HeaderValue::try_from(fresh("session"));
+        let session = session.expect("letters and digits make a header");
+        answer.headers_mut().insert(SESSION, session);
+    }
+    answer
+}
+
+/// Answers with the older wire's stream.
+async fn heard(endpoint: Endpoint, guest: Guest, headers: &HeaderMap) -> Response {
+    let after = match stream::asked(headers) {
+        Ok(after) if guest.turn.is_none() => after,
+        Ok(_) | Err(StatusCode::METHOD_NOT_ALLOWED) => {
+            let post = [(header::ALLOW, "POST")];
+            return (StatusCode::METHOD_NOT_ALLOWED, post).into_response();
+        }
+        Err(status) => return status.into_response(),
+    };
+    match place(&endpoint, &guest) {
+        Ok(place) => {
+            let desk = Desk::new(endpoint.app, guest.mailbox, None, place.end.clone());
+            stream::open(desk, place, after).await
+        }
+        Err(crowded) => crowded.into_response(),
+    }
+}
+
+/// A place among the mailbox's open answers.
+fn place(endpoint: &Endpoint, guest: &Guest) -> Result<Place, Problem> {
+    let streams = &endpoint.app.streams;
+    streams
+        .place(&guest.mailbox, &guest.token)
+        .ok_or_else(too_many)
 }
 
 fn too_many() -> Problem {

@@ -1,7 +1,8 @@
 //! The agents' door: `/mcp/{mailbox}`, over both generations of the Model Context Protocol.
 //!
 //! Every request stands for itself: its token says which mailbox it is, and all that is remembered between two of them
-//! is in the log and in the mailbox's row. What the protocol calls a session is neither made nor asked for.
+//! is in the log and in the mailbox's row. What the protocol calls a session is a name that nothing is kept
+//! under and nobody looks at.
 
 mod admin;
 mod body;
@@ -16,10 +17,14 @@ mod prose;
 mod question;
 mod recap;
 mod refusal;
+mod resources;
 mod server;
+mod stream;
 mod streams;
 mod tools;
+mod uri;
 mod view;
+mod watch;
 mod wire;
 
 pub(crate) use gate::{SCOPE, prefix};

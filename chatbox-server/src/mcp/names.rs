@@ -21,6 +21,11 @@ pub(super) struct Name(String);
 pub(super) struct Target(pub(super) Option<Name>);
 
 impl Name {
+    /// A name as a text.
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
     /// As a chat's address.
     pub(super) fn address(&self) -> Result<Address, Refusal> {
         let parsed = match self.0.len() {
@@ -95,7 +100,7 @@ impl Visitor<'_> for Text {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
-        Ok(Name(text.trim().to_owned()))
+        Ok(Name::new(text))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Name, E> {

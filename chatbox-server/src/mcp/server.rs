@@ -1,21 +1,26 @@
 //! One request of an agent, as the protocol's library sees it. It carries no state from one request to the next.
 
-use super::desk::Desk;
-use super::lent;
+use super::desk::{Desk, MOST};
 use super::prose::INSTRUCTIONS;
 use super::refusal::Refusal;
 use super::streams::Place;
 use super::tools::{self, Entry, platform};
+use super::uri::Resource;
+use super::watch::{self, Changes, Wanted, Watch};
+use super::{lent, resources};
 use metrics::counter;
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult,
     CompleteRequestParams, CompleteResult, ConstString, CustomRequest, CustomResult, ErrorCode,
     ErrorData, Implementation, InitializeResultMethod, JsonObject, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsRequestMethod, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter,
-    SubscriptionsListenRequestMethod, Tool,
+    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+    ListResourcesResult, ListToolsRequestMethod, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscribeRequestMethod, SubscribeRequestParams,
+    SubscriptionFilter, SubscriptionsListenRequestMethod, Tool, UnsubscribeRequestMethod,
+    UnsubscribeRequestParams,
 };
-use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::service::{RequestContext, SubscriptionContext, SubscriptionSendError};
 use rmcp::{RoleServer, ServerHandler};
 use std::sync::Arc;
 
@@ -38,13 +43,6 @@ impl Server {
         let mut tools: Vec<Tool> = offered.map(Entry::tool).collect();
         tools.extend(platform::tools(&self.desk).await?);
         tools.extend(lent::tools(&self.desk).await?);
-        Ok(tools)
-    }
-
-    /// What changes with the chat that is looked at, as far as it is known without asking anybody.
-    async fn offer(&self) -> Result<Vec<Tool>, Refusal> {
-        let mut tools = platform::tools(&self.desk).await?;
-        tools.extend(lent::known(&self.desk).await?);
         Ok(tools)
     }
 
@@ -72,9 +70,9 @@ impl Server {
         arguments: JsonObject,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Refusal> {
-        let before = self.offer().await?;
+        let before = watch::offer(&self.desk).await?;
         let outcome = self.run(entry, arguments, context).await;
-        if is_older(context) && before != self.offer().await? {
+        if is_older(context) && before != watch::offer(&self.desk).await? {
             // Nobody listens to a client that went away.
             let _ = context.peer.notify_tool_list_changed().await;
         }
@@ -114,6 +112,8 @@ impl ServerHandler for Server {
         let can = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_resources()
+            .enable_resources_subscribe()
             .build();
         ServerConfig::new(can)
             .with_server_info(about)
@@ -164,22 +164,12 @@ impl ServerHandler for Server {
         Ok(outcome.unwrap_or_else(CallToolResult::from).into())
     }
 
-    // What the library would answer with empty lists: nobody was told that it is here.
-
-    async fn list_prompts(
-        &self,
-        _page: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<ListPromptsResult, ErrorData> {
-        Err(no_such_method())
-    }
-
     async fn list_resources(
         &self,
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(no_such_method())
+        resources::list(&self.desk).await.map_err(unanswered)
     }
 
     async fn list_resource_templates(
@@ -187,6 +177,40 @@ impl ServerHandler for Server {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates(&self.desk))
+    }
+
+    async fn read_resource(
+        &self,
+        asked: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(resources::read(&self.desk, &asked.uri).await?.into())
+    }
+
+    async fn subscribe(
+        &self,
+        asked: SubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        resources::subscribe(&self.desk, &asked.uri).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        asked: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        resources::unsubscribe(&self.desk, &asked.uri).await
+    }
+
+    // What the library would answer with empty lists: nobody was told that it is here.
+
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
         Err(no_such_method())
     }
 
@@ -205,46 +229,67 @@ impl ServerHandler for Server {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        const KNOWN: [&str; 3] = [
+        const KNOWN: [&str; 6] = [
             CallToolRequestMethod::VALUE,
             ListToolsRequestMethod::VALUE,
+            ListResourcesRequestMethod::VALUE,
+            ListResourceTemplatesRequestMethod::VALUE,
+            ReadResourceRequestMethod::VALUE,
             SubscriptionsListenRequestMethod::VALUE,
         ];
+        const OLDER: [&str; 3] = [
+            InitializeResultMethod::VALUE,
+            SubscribeRequestMethod::VALUE,
+            UnsubscribeRequestMethod::VALUE,
+        ];
         let method = request.method.as_str();
-        let begins = method == InitializeResultMethod::VALUE && is_older(&context);
-        Err(match KNOWN.contains(&method) || begins {
+        let is_olders = OLDER.contains(&method) && is_older(&context);
+        Err(match KNOWN.contains(&method) || is_olders {
             true => ErrorData::invalid_params("params are not what this method takes", None),
             false => no_such_method(),
         })
     }
 
-    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    /// Tools, and those of the resources that have an address here, as many as are watched at most.
+    fn accepted_subscription_filter(&self, all: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let uris = all.resource_subscriptions.iter().flatten();
+        let uris = uris.filter(|uri| Resource::parse(uri, self.desk.mailbox()).is_some());
+        let filter = SubscriptionFilter::builder().tools_list_changed();
+        Some(filter.resource_subscriptions(uris.take(MOST)).build())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         if self.desk.in_turn() {
-            let what = "the tools of a turn do not change: there is nothing to listen for";
+            let what = "a turn has its chat and its tools, and waits for nothing: there is nothing to listen for";
             return Err(ErrorData::invalid_request(what, None));
         }
-        let bell = self.desk.bell();
-        let mut before = self.offer().await.map_err(unanswered)?;
+        let wanted = Wanted::from(context.sink().accepted());
+        let watch = Watch::begin(&self.desk, wanted, None).await;
+        let mut watch = watch.map_err(unanswered)?;
         loop {
-            let mut rung = std::pin::pin!(bell.notified());
-            rung.as_mut().enable();
-            let now = self.offer().await.map_err(unanswered)?;
-            if now != before && context.sink().notify_tool_list_changed().await.is_err() {
-                return Ok(());
-            }
-            before = now;
-            tokio::select! {
-                () = rung => {}
-                () = tokio::time::sleep(tools::LOOK) => {}
+            let changes = tokio::select! {
+                changes = watch.next() => changes.map_err(unanswered)?,
                 () = self.desk.end.cancelled() => return Ok(()),
                 () = context.cancelled() => return Ok(()),
+            };
+            if told(&context, changes).await.is_err() {
+                return Ok(());
             }
         }
     }
+}
+
+async fn told(
+    context: &SubscriptionContext,
+    changes: Changes,
+) -> Result<(), SubscriptionSendError> {
+    if changes.tools {
+        context.sink().notify_tool_list_changed().await?;
+    }
+    for uri in changes.uris {
+        context.sink().notify_resource_updated(uri).await?;
+    }
+    Ok(())
 }
 
 /// Whether it came over the wire that begins with a greeting.

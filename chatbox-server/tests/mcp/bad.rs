@@ -112,6 +112,15 @@ fn list(name: &'static str) -> Case {
     newer(name, "tools/list", json!({}))
 }
 
+fn read(name: &'static str, uri: &str) -> Case {
+    newer(name, "resources/read", json!({"uri": uri})).with("mcp-name", uri)
+}
+
+fn watch(params: Value) -> String {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": params})
+        .to_string()
+}
+
 fn cases() -> Vec<Case> {
     let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
     let deep =
@@ -147,13 +156,23 @@ fn cases() -> Vec<Case> {
         list("M14 GET").by(Method::GET).gets(405, "method_not_allowed"),
         list("M14 DELETE").by(Method::DELETE).gets(405, "method_not_allowed"),
         list("M14 PUT").by(Method::PUT).gets(405, "method_not_allowed"),
+        older("M14 DELETE of a session", "").by(Method::DELETE).gets(405, "method_not_allowed"),
         list("M15 a page").with("accept", "text/html").gets(406, "not_acceptable"),
+        older("M15 a stream that is none", "").by(Method::GET).with("accept", "text/html").gets(406, "not_acceptable"),
         list("M16 no such method, kind").with("content-type", "text/plain").gets(415, "unsupported_media_type"),
         newer("M16 no such method", "tools/juggle", json!({})).gets(404, -32601),
         older("M16 of the older wire", ping.replace("ping", "tools/juggle")).gets(200, -32601),
         newer("M16 an ability nobody claimed", "prompts/list", json!({})).gets(404, -32601),
-        older("M16 the same on the older wire", ping.replace("ping", "resources/list")).gets(200, -32601),
+        older("M16 the same on the older wire", ping.replace("ping", "prompts/list")).gets(200, -32601),
         newer("M16 a greeting of the older wire", "initialize", json!({})).gets(404, -32601),
+        newer("M16 what only the older wire has", "resources/subscribe", json!({"uri": "chatbox://main/chats"}))
+            .with("mcp-name", "chatbox://main/chats")
+            .gets(404, -32601),
+        read("M17 no such resource", "chatbox://main/chats/alpha%3Anobody").gets(200, -32602),
+        read("M17 another mailbox's", "chatbox://other/chats").gets(200, -32602),
+        read("M17 a file", "file:///etc/passwd").gets(200, -32602),
+        older("M17 no such resource to watch", watch(json!({"uri": "chatbox://main/chat"}))).gets(200, -32002),
+        older("M17 nothing to watch", watch(json!({}))).gets(200, -32602),
         call("M17 no such tool", "juggle", json!({})).gets(200, -32602),
         call("M17 a platform that is not here", "alpha_send", json!({"text": "x"})).gets(200, -32602),
         call("M18 an argument is missing", "send_message", json!({})).gets(200, "text"),
@@ -190,6 +209,10 @@ fn cases() -> Vec<Case> {
             .gets(200, "invalid_base64"),
         call("M31 a cursor from nowhere", "wait_for_events", json!({"cursor": "soon"})).gets(200, "invalid_cursor"),
         call("M39 another page", "list_chats", json!({}))
+            .with("origin", "https://evil.test")
+            .gets(403, "origin_not_allowed"),
+        older("M39 a stream for another page", "")
+            .by(Method::GET)
             .with("origin", "https://evil.test")
             .gets(403, "origin_not_allowed"),
         call("M39 another host", "list_chats", json!({}))
@@ -397,7 +420,12 @@ async fn mutations_of_every_row_are_refused_or_done_and_never_our_fault() {
             let answer = request.bearer_auth(&token).body(body).send().await;
             let answer = answer.unwrap_or_else(|error| panic!("{row}: {sent}: {error}"));
             let status = answer.status().as_u16();
-            let said = answer.text().await.expect("a text");
+            // A stream, where what was wrong with it is not there any more, never ends by itself.
+            let is_stream = case.method == Method::GET && status == 200;
+            let said = match is_stream {
+                true => String::new(),
+                false => answer.text().await.expect("a text"),
+            };
             assert!(
                 status < 500 && !said.contains("-32603"),
                 "{row}: {sent}: {status} {said}"

@@ -12,4 +12,5 @@ mod mutate;
 #[cfg(feature = "connector-tools")]
 #[path = "../radio/mod.rs"]
 mod radio;
+mod resources;
 mod turns;

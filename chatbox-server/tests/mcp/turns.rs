@@ -197,9 +197,15 @@ async fn the_process_of_a_turn_that_was_cut_off_can_do_nothing_and_the_next_ones
         let answer = stale.call(tool, &arguments);
         assert!(is_over(&answer), "{tool}: {answer:?}");
     }
-    let list = stale.ask("tools/list", &json!({}));
-    let said = list["error"]["message"].as_str().expect("an error");
-    assert!(said.starts_with("turn_over: "), "{list}");
+    for (method, params) in [
+        ("tools/list", json!({})),
+        ("resources/list", json!({})),
+        ("resources/read", json!({"uri": "chatbox://main/chats"})),
+    ] {
+        let answer = stale.ask(method, &params);
+        let said = answer["error"]["message"].as_str().expect("an error");
+        assert!(said.starts_with("turn_over: "), "{answer}");
+    }
     let (done, said) = fresh.send("It is noon.");
     assert!(done, "{said}");
     let (done, said) = fresh.call(
@@ -241,6 +247,40 @@ async fn a_turns_agent_has_its_chat_and_no_other() {
         assert_eq!(chats["chats"][0]["focal"], true, "{chats}");
         agent.call("send_message", json!({"text": "hi"})).await;
     }
+    // Its chat is read under its address too, and watched by nobody.
+    let ask = async |method: &str, params: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let request = reqwest::Client::new()
+            .post(house.url("/mcp/main"))
+            .json(&body);
+        let request = request.header("accept", "application/json, text/event-stream");
+        request.bearer_auth(&token).send().await.expect("an answer")
+    };
+    let room = json!({"uri": "chatbox://main/chats/alpha%3Aroom"});
+    let read: Value = ask("resources/read", room.clone())
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    let text = read["result"]["contents"][0]["text"].as_str();
+    assert!(text.is_some_and(|it| it.contains("hello")), "{read}");
+    let refused: Value = ask("resources/subscribe", room)
+        .await
+        .json()
+        .await
+        .expect("JSON");
+    let said = refused["error"]["message"].as_str().expect("an error");
+    assert!(said.starts_with("not_in_a_turn: "), "{refused}");
+    let greeting = json!({"protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"}});
+    let greeted = ask("initialize", greeting).await;
+    assert!(greeted.status().is_success());
+    assert!(!greeted.headers().contains_key("mcp-session-id"));
+    let stream = reqwest::Client::new()
+        .get(house.url("/mcp/main"))
+        .bearer_auth(&token)
+        .header("accept", "text/event-stream");
+    assert_eq!(stream.send().await.expect("an answer").status(), 405);
     let newer = house.enter("main", &token, newer(), Silent).await;
     let tools = SubscriptionFilter::builder().tools_list_changed().build();
     let mut changes = newer.0.listen(tools).await.expect("it is heard");

@@ -1,15 +1,19 @@
 //! An agent on one node, and what is done meanwhile on another.
+#![expect(deprecated, reason = "what an older client asks for is asked for here")]
 
 use crate::house::{House, Node, until};
 use crate::posts::{Sink, post, shared_feed};
-use rmcp::model::{CallToolRequestParams, JsonObject};
-use rmcp::service::RunningService;
+use rmcp::model::{
+    CallToolRequestParams, JsonObject, ResourceUpdatedNotificationParam, SubscribeRequestParams,
+};
+use rmcp::service::{NotificationContext, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::{RoleClient, ServiceExt};
+use rmcp::{ClientHandler, RoleClient, ServiceExt};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -25,11 +29,20 @@ fn token(node: &Node) -> String {
 }
 
 async fn agent(node: &Node, token: &str) -> Agent {
+    enter(node, token, ()).await
+}
+
+async fn enter<H: ClientHandler>(
+    node: &Node,
+    token: &str,
+    handler: H,
+) -> RunningService<RoleClient, H> {
     // A second one in this process changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = format!("http://{}/mcp/main", node.running.address());
     let config = StreamableHttpClientTransportConfig::with_uri(url).auth_header(token);
-    let client = ().serve(StreamableHttpClientTransport::from_config(config)).await;
+    let transport = StreamableHttpClientTransport::from_config(config);
+    let client = handler.serve(transport).await;
     client.expect("it is let in")
 }
 
@@ -82,6 +95,39 @@ async fn a_token_that_is_replaced_on_one_node_ends_what_it_opened_on_another() {
     ended.expect("what the old one opened has ended").ok();
     let arguments = CallToolRequestParams::new("list_chats");
     assert!(old.call_tool(arguments).await.is_err(), "it is refused");
+}
+
+/// Hears what its mailbox watches.
+#[derive(Clone)]
+struct Ears(mpsc::UnboundedSender<String>);
+
+impl ClientHandler for Ears {
+    async fn on_resource_updated(
+        &self,
+        about: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.0.send(about.uri).expect("somebody hears");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_subscribed_to_on_one_node_is_told_of_on_another_when_a_third_takes_it_in() {
+    const ROOM: &str = "chatbox://main/chats/alpha%3Aroom";
+    let house = House::new().await;
+    let config = "[backend]\nkind = \"none\"\n";
+    let (a, b, c) = (house.node(config), house.node(config), house.node(config));
+    let feed = shared_feed(&a, &c).await;
+    assert_eq!(post(&c, &feed, "e1", "hello").status(), 200);
+    let token = token(&a);
+    let (ears, mut heard) = mpsc::unbounded_channel();
+    let _hears = enter(&b, &token, Ears(ears)).await;
+    let subscribes = enter(&a, &token, ()).await;
+    let room = SubscribeRequestParams::new(ROOM);
+    subscribes.subscribe(room).await.expect("it may");
+    assert_eq!(post(&c, &feed, "e2", "hello there").status(), 200);
+    let told = timeout(SOON, heard.recv()).await.expect("it is told");
+    assert_eq!(told.as_deref(), Some(ROOM));
 }
 
 /// What was unread of a recap: the lines that are ours.

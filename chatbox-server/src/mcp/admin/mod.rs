@@ -3,7 +3,6 @@
 
 mod tools;
 
-use super::body::Wants;
 use super::wire;
 use crate::app::App;
 use crate::auth::Pass;
@@ -82,8 +81,8 @@ async fn admitted(
         // An account that does not exist has no token, and is refused in the same words.
         _ => return Err(Problem::unauthorized("this token is not this account's").into_response()),
     }
-    // Nothing here stays open.
-    let (request, Wants::Answer | Wants::Stream) = wire::checked(request).await?;
+    // Nothing here stays open, whatever it wants.
+    let (request, _) = wire::checked(request).await?;
     Ok((request, token))
 }
 

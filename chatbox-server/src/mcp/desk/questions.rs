@@ -9,7 +9,7 @@ use chatbox_core::admit::hash;
 use chatbox_core::connector::Revision;
 use chatbox_core::event::Content;
 use chatbox_core::id::{Millis, Seq};
-use chatbox_core::store::{Admin, Author, Chat, LogRow, NewRecord, Outcome, RecordKind};
+use chatbox_core::store::{Author, Chat, LogRow, RecordKind};
 use std::time::SystemTime;
 
 /// How many rows are looked at at once.
@@ -32,27 +32,9 @@ impl Desk {
         question: &Question,
         rev: Revision,
     ) -> Result<Option<Revision>, Refusal> {
-        let mailbox = self.store().mailbox(&self.mailbox).await?;
-        let mailbox = mailbox.ok_or_else(|| gone("mailbox"))?;
         let key = self.key(&question.id);
-        let record = NewRecord {
-            kind: RecordKind::Question,
-            account: mailbox.account,
-            id: key.clone(),
-            name: key,
-            rev: Some(rev),
-            body: serde_json::to_string(question).expect("texts and numbers are JSON"),
-            uses: Vec::new(),
-        };
-        match self
-            .app
-            .chatbox
-            .together(vec![Admin::PutRecord(record)])
-            .await?
-        {
-            Outcome::Done(_) => Ok(Some(rev + 1)),
-            _ => Ok(None),
-        }
+        let body = records::written(question);
+        self.keep_record(RecordKind::Question, key, rev, body).await
     }
 
     /// Puts a question; the same again is the same row.

@@ -60,6 +60,16 @@ impl Verb for ListChats {
     }
 }
 
+/// What it gives for as many chats as it can, as JSON.
+pub(in crate::mcp) async fn chats(desk: &Desk) -> Result<String, Refusal> {
+    let takes = ListTakes {
+        limit: Some(MOST),
+        include_muted: false,
+    };
+    let gives = ListChats::run(desk, takes).await?;
+    Ok(ListChats::told(&gives))
+}
+
 pub(super) struct ReadMessages;
 
 #[derive(Deserialize, JsonSchema)]
@@ -120,6 +130,18 @@ impl Verb for ReadMessages {
             messages: desk.views(&rows, &chat).await?,
         })
     }
+}
+
+/// What it gives of a chat where nothing else is said, as JSON.
+pub(in crate::mcp) async fn messages(desk: &Desk, chat: Name) -> Result<String, Refusal> {
+    let takes = ReadTakes {
+        chat_id: Some(chat),
+        before: None,
+        after: None,
+        limit: None,
+    };
+    let gives = ReadMessages::run(desk, takes).await?;
+    Ok(ReadMessages::told(&gives))
 }
 
 pub(super) struct SearchMessages;

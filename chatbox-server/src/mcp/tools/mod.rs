@@ -10,6 +10,7 @@ mod schema;
 mod turn;
 mod wait;
 
+pub(super) use look::{chats, messages};
 pub(super) use wait::{LOOK, ended};
 
 use super::desk::Desk;
