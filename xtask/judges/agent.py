@@ -163,8 +163,21 @@ async def a_watched_resource(house: House, wire: str) -> None:
                 passing.cancel()
 
 
+async def a_long_wait(house: House, wire: str) -> None:
+    """Who asks to hear of progress does, while nothing happens."""
+    heard = []
+
+    async def progress(so_far: float, total: float | None, message: str | None) -> None:
+        heard.append(so_far)
+
+    async with client(house.ask("mailboxes", "mcp-token", "main"), wire) as agent:
+        asked = {"timeout_seconds": 12}
+        result = await agent.call_tool("wait_for_events", asked, progress_callback=progress)
+        assert not result.is_error and heard == [10.0], (result, heard)
+
+
 CHECKS = [
-    a_conversation, a_wait, no_such_tool, a_listener, a_resource, a_watched_resource,
+    a_conversation, a_wait, no_such_tool, a_listener, a_resource, a_watched_resource, a_long_wait,
 ]
 
 

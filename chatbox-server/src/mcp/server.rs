@@ -15,14 +15,19 @@ use rmcp::model::{
     ErrorData, Implementation, InitializeResultMethod, JsonObject, ListPromptsResult,
     ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
     ListResourcesResult, ListToolsRequestMethod, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestMethod, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SubscribeRequestMethod, SubscribeRequestParams,
-    SubscriptionFilter, SubscriptionsListenRequestMethod, Tool, UnsubscribeRequestMethod,
-    UnsubscribeRequestParams,
+    ProgressNotificationParam, ProtocolVersion, ReadResourceRequestMethod,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter,
+    SubscriptionsListenRequestMethod, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext, SubscriptionSendError};
 use rmcp::{RoleServer, ServerHandler};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two words that a wait goes on: often within the minute after which the protocol's own clients give up, unless
+/// they hear of progress.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Answers for one mailbox.
 #[derive(Clone, Debug)]
@@ -59,6 +64,7 @@ impl Server {
             Some(_) => tokio::select! {
                 outcome = doing => outcome,
                 () = context.ct.cancelled() => Err(tools::ended()),
+                () = progress(context) => Err(tools::ended()),
             },
         }
     }
@@ -290,6 +296,21 @@ async fn told(
         context.sink().notify_resource_updated(uri).await?;
     }
     Ok(())
+}
+
+/// Tells whoever asked to be told, again and again, for how many seconds it has waited.
+async fn progress(context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else {
+        return std::future::pending().await;
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        tokio::time::sleep(PROGRESS).await;
+        waited += PROGRESS;
+        let so_far = ProgressNotificationParam::new(token.clone(), waited.as_secs_f64());
+        // Who went away is told nothing.
+        let _ = context.peer.notify_progress(so_far).await;
+    }
 }
 
 /// Whether it came over the wire that begins with a greeting.

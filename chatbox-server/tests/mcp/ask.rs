@@ -2,7 +2,11 @@
 
 use crate::house::{Agent, House, OLDER, newer};
 use chatbox_core::event::ChatKind;
+use rmcp::model::ProgressNotificationParam;
+use rmcp::service::NotificationContext;
+use rmcp::{ClientHandler, ClientLifecycleMode, RoleClient};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn delete() -> Value {
@@ -129,4 +133,56 @@ async fn a_question_needs_a_chat_and_choices_that_differ() {
         assert!(refused.starts_with(code), "{field}: {refused}");
     }
     assert!(alpha.done(0).await.is_empty());
+}
+
+/// Counts the seconds that it is told of.
+#[derive(Clone, Default)]
+struct Patient(Arc<Mutex<Vec<f64>>>);
+
+impl ClientHandler for Patient {
+    async fn on_progress(
+        &self,
+        so_far: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let mut told = self.0.lock().expect("it is whole");
+        told.push(so_far.progress);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_and_asked_to_be_told_hears_that_the_wait_goes_on() {
+    let waits = async |wire: ClientLifecycleMode| {
+        let house = House::open().await;
+        let alpha = house.platform("alpha").await;
+        alpha.says("room", "x").await;
+        let token = house.token("main").await;
+        let patient = Patient::default();
+        let agent = house.enter("main", &token, wire, patient.clone()).await;
+        agent.turn_to("alpha:room").await;
+        // This client asks to be told with everything it asks. The stream's own clock cannot be stopped.
+        let question = json!({"question_id": "q", "question": "Well?", "timeout_seconds": 11});
+        let asked = agent.call("ask_human", question).await;
+        assert_eq!(asked["status"], "waiting");
+        let told = patient.0.lock().expect("it is whole").clone();
+        assert_eq!(told, [10.0]);
+    };
+    tokio::join!(waits(OLDER), waits(newer()));
+}
+
+#[tokio::test]
+async fn who_did_not_ask_to_be_told_gets_one_plain_answer() {
+    let house = House::open().await;
+    let token = house.token("main").await;
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "wait_for_events", "arguments": {"timeout_seconds": 35}}});
+    let request = reqwest::Client::new()
+        .post(house.url("/mcp/main"))
+        .bearer_auth(&token)
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-11-25")
+        .json(&body);
+    tokio::time::pause();
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "application/json");
 }
