@@ -7,6 +7,8 @@ use chatbox_core::secret::Secret;
 use program::sink::{Came, Sink};
 use program::{Answer, Running};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const OPEN: &str = "allow_private_webhooks = true\n[backend]\nkind = \"echo\"\n";
@@ -91,6 +93,43 @@ fn is_signed(came: &Came, secret: &str) -> bool {
     let now = std::time::SystemTime::now();
     let body = came.body.as_bytes();
     verifier.verify(id, at, signature, body, now).is_ok()
+}
+
+#[test]
+fn a_connection_is_started_though_whoever_added_it_hung_up() {
+    let setting = Setting::new();
+    let named = |nth: usize| json!({"platform": "http", "name": format!("feed{nth}")});
+    for nth in 0..40 {
+        let body = named(nth).to_string();
+        let request = format!(
+            "POST /v1/connections HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nIdempotency-Key: k{nth}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            setting.running.address(),
+            setting.key,
+            body.len()
+        );
+        let mut wire = TcpStream::connect(setting.running.address()).expect("it listens");
+        wire.write_all(request.as_bytes()).expect("it is taken");
+        // Somewhere between its coming in and its answer.
+        std::thread::sleep(Duration::from_micros(500 * (nth as u64 % 12)));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let listed = setting.get("/v1/connections?limit=500").json();
+    let items = listed["items"].as_array().expect("a list");
+    assert!(items.iter().any(|it| it["platform"] != "webchat"));
+    for item in items {
+        assert!(!item["health"].is_null(), "it does not run: {item}");
+    }
+    // Who asks again is answered as they would have been.
+    let headers = [("Idempotency-Key", "k0")];
+    let (key, new) = (&setting.key, named(0));
+    let again = setting
+        .running
+        .send("POST", "/v1/connections", key, &headers, &new);
+    let added = again.json();
+    let path = format!("/v1/connections/{}/messages", text(&added, "id"));
+    let feed = (path, text(&added, "inbound_token"));
+    assert_eq!(setting.say(&feed, "e1", "hello").status(), 200);
 }
 
 #[test]
