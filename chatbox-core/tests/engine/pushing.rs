@@ -204,3 +204,39 @@ async fn a_chat_with_much_to_say_keeps_no_place_from_the_others() {
     sleep(SOON).await;
     assert_eq!(handed.len() + harness.take().len(), 9 * CHATS);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_while_its_mailbox_was_paused_is_not_handed_out_again() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(100),
+        ..Harness::default()
+    });
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    for text in ["one", "two", "three", "four", "five"] {
+        town.say("ana", text).await;
+    }
+    // Another chat's pauses the mailbox at 250 milliseconds; it is heard of while the fourth is being handed out.
+    sleep(Duration::from_millis(150)).await;
+    let reason = "410".to_owned();
+    harness.next(Some("bye"), [Handed::Gone { reason }]);
+    town.say("bo", "bye").await;
+    sleep(SOON).await;
+    let texts = |handed: Vec<(i64, String, bool)>| -> Vec<String> {
+        handed.into_iter().map(|it| it.1).collect()
+    };
+    let before = texts(harness.take());
+    assert_eq!(before, ["one", "two", "bye", "three", "four"]);
+    chatbox
+        .set_standing(&pushed, Standing::Active)
+        .await
+        .expect("it is there");
+    sleep(SOON).await;
+    let mut after = texts(harness.take());
+    after.sort();
+    assert_eq!(after, ["bye", "five"]);
+}
