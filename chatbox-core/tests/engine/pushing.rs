@@ -240,3 +240,24 @@ async fn what_was_taken_while_its_mailbox_was_paused_is_not_handed_out_again() {
     after.sort();
     assert_eq!(after, ["bye", "five"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_back_while_it_waits_is_not_handed_out_as_it_read() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_secs(10),
+        ..Harness::default()
+    });
+    world.chatbox.push_through(harness.clone());
+    let pushed = world.chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    town.say("ana", "one").await;
+    town.say_as("ana", "a secret", "slip").await;
+    sleep(Duration::from_secs(1)).await;
+    town.take_back("ana", "slip").await;
+    sleep(Duration::from_secs(60)).await;
+    let handed = harness.take();
+    let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, ["one", "", ""]);
+}
