@@ -133,6 +133,27 @@ fn a_connection_is_started_though_whoever_added_it_hung_up() {
 }
 
 #[test]
+fn an_endpoint_that_has_too_much_to_do_is_left_alone_by_every_chat_for_as_long_as_it_asks() {
+    let setting = Setting::new();
+    let sink = Sink::open();
+    sink.answer_next(&[429]);
+    let new =
+        json!({"name": "support", "webhook_url": sink.url, "templates": {"notification": "$TEXT"}});
+    let made = setting.made("/v1/mailboxes", &new);
+    let id = text(&made, "id");
+    let (one, other) = (setting.feed(&id, "one"), setting.feed(&id, "other"));
+    assert_eq!(setting.say(&one, "e1", "first").status(), 200);
+    sink.wait(1);
+    let began = Instant::now();
+    // Longer than what was set up is believed, and shorter than it rests.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(setting.say(&other, "e2", "second").status(), 200);
+    let asked = sink.wait(2);
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_secs(3), "{waited:?}: {asked:?}");
+}
+
+#[test]
 fn a_mailbox_is_made_told_changed_and_archived() {
     let setting = Setting::new();
     let sink = Sink::open();
