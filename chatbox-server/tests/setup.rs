@@ -589,6 +589,31 @@ fn what_happens_is_told_to_who_subscribed_and_a_dead_one_delays_nobody() {
     assert_eq!(setting.delete(&path).status(), 404);
 }
 
+#[test]
+fn a_tenant_has_so_many_connections_and_no_more() {
+    let setting = Setting::new();
+    let made = setting.made("/v1/accounts", &json!({"id": "tenant"}));
+    let key = text(&made, "api_key");
+    let send = |path: &str, body: &Value| setting.running.send("POST", path, &key, &[], body);
+    let mailbox = send("/v1/mailboxes", &json!({"name": "theirs"})).json();
+    let feed = |nth: usize| {
+        let new = json!({
+            "platform": "http", "mailbox": text(&mailbox, "id"), "name": format!("feed{nth}"),
+        });
+        send("/v1/connections", &new)
+    };
+    let first = feed(0).json();
+    for nth in 1..300 {
+        assert_eq!(feed(nth).status(), 201, "{nth}");
+    }
+    refused(&feed(300), 409, "too_many");
+    let path = format!("/v1/connections/{}", text(&first, "id"));
+    assert_eq!(setting.running.ask("DELETE", &path, &key).status(), 204);
+    assert_eq!(feed(300).status(), 201);
+    // The operator's own account has no such bound, and is not kept from anything by a tenant's.
+    setting.feed("main", "own");
+}
+
 /// Every door of the API that names something, with the ids of somebody else in it, answers that there is no such thing.
 #[test]
 fn nobody_sees_or_changes_what_another_account_has() {
