@@ -77,6 +77,7 @@ async fn take_up(app: &App, hint: Hint, known: &mut Vec<Connection>) -> Result<(
     if hint.house {
         app.webhooks.forget_all();
         connections(app, known).await?;
+        app.streams.doubt();
         for (mailbox, token) in app.streams.held() {
             if !app.auth.is_agents(&mailbox, &token).await? {
                 app.streams.end(&mailbox);

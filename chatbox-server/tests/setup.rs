@@ -7,6 +7,8 @@ use chatbox_core::secret::Secret;
 use program::sink::{Came, Sink};
 use program::{Answer, Running};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const OPEN: &str = "allow_private_webhooks = true\n[backend]\nkind = \"echo\"\n";
@@ -91,6 +93,64 @@ fn is_signed(came: &Came, secret: &str) -> bool {
     let now = std::time::SystemTime::now();
     let body = came.body.as_bytes();
     verifier.verify(id, at, signature, body, now).is_ok()
+}
+
+#[test]
+fn a_connection_is_started_though_whoever_added_it_hung_up() {
+    let setting = Setting::new();
+    let named = |nth: usize| json!({"platform": "http", "name": format!("feed{nth}")});
+    for nth in 0..40 {
+        let body = named(nth).to_string();
+        let request = format!(
+            "POST /v1/connections HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nIdempotency-Key: k{nth}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            setting.running.address(),
+            setting.key,
+            body.len()
+        );
+        let mut wire = TcpStream::connect(setting.running.address()).expect("it listens");
+        wire.write_all(request.as_bytes()).expect("it is taken");
+        // Somewhere between its coming in and its answer.
+        std::thread::sleep(Duration::from_micros(500 * (nth as u64 % 12)));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let listed = setting.get("/v1/connections?limit=500").json();
+    let items = listed["items"].as_array().expect("a list");
+    assert!(items.iter().any(|it| it["platform"] != "webchat"));
+    for item in items {
+        assert!(!item["health"].is_null(), "it does not run: {item}");
+    }
+    // Who asks again is answered as they would have been.
+    let headers = [("Idempotency-Key", "k0")];
+    let (key, new) = (&setting.key, named(0));
+    let again = setting
+        .running
+        .send("POST", "/v1/connections", key, &headers, &new);
+    let added = again.json();
+    let path = format!("/v1/connections/{}/messages", text(&added, "id"));
+    let feed = (path, text(&added, "inbound_token"));
+    assert_eq!(setting.say(&feed, "e1", "hello").status(), 200);
+}
+
+#[test]
+fn an_endpoint_that_has_too_much_to_do_is_left_alone_by_every_chat_for_as_long_as_it_asks() {
+    let setting = Setting::new();
+    let sink = Sink::open();
+    sink.answer_next(&[429]);
+    let new =
+        json!({"name": "support", "webhook_url": sink.url, "templates": {"notification": "$TEXT"}});
+    let made = setting.made("/v1/mailboxes", &new);
+    let id = text(&made, "id");
+    let (one, other) = (setting.feed(&id, "one"), setting.feed(&id, "other"));
+    assert_eq!(setting.say(&one, "e1", "first").status(), 200);
+    sink.wait(1);
+    let began = Instant::now();
+    // Longer than what was set up is believed, and shorter than it rests.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(setting.say(&other, "e2", "second").status(), 200);
+    let asked = sink.wait(2);
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_secs(3), "{waited:?}: {asked:?}");
 }
 
 #[test]
@@ -527,6 +587,31 @@ fn what_happens_is_told_to_who_subscribed_and_a_dead_one_delays_nobody() {
     let path = format!("/v1/subscriptions/{}", text(&made, "id"));
     assert_eq!(setting.delete(&path).status(), 204);
     assert_eq!(setting.delete(&path).status(), 404);
+}
+
+#[test]
+fn a_tenant_has_so_many_connections_and_no_more() {
+    let setting = Setting::new();
+    let made = setting.made("/v1/accounts", &json!({"id": "tenant"}));
+    let key = text(&made, "api_key");
+    let send = |path: &str, body: &Value| setting.running.send("POST", path, &key, &[], body);
+    let mailbox = send("/v1/mailboxes", &json!({"name": "theirs"})).json();
+    let feed = |nth: usize| {
+        let new = json!({
+            "platform": "http", "mailbox": text(&mailbox, "id"), "name": format!("feed{nth}"),
+        });
+        send("/v1/connections", &new)
+    };
+    let first = feed(0).json();
+    for nth in 1..300 {
+        assert_eq!(feed(nth).status(), 201, "{nth}");
+    }
+    refused(&feed(300), 409, "too_many");
+    let path = format!("/v1/connections/{}", text(&first, "id"));
+    assert_eq!(setting.running.ask("DELETE", &path, &key).status(), 204);
+    assert_eq!(feed(300).status(), 201);
+    // The operator's own account has no such bound, and is not kept from anything by a tenant's.
+    setting.feed("main", "own");
 }
 
 /// Every door of the API that names something, with the ids of somebody else in it, answers that there is no such thing.

@@ -8,10 +8,11 @@ use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
 use crate::link::{Link, locked};
 use crate::router::{self, Say, Terms};
 use crate::secret::Secret;
-use crate::store::{Admin, Author, Chat, Done, Outcome};
+use crate::store::{Admin, Author, Chat, Done, Outcome, StoreError};
 use crate::turn_token::RunningTurn;
 use crate::{dispatch, push};
 use std::sync::{Arc, Mutex};
+use tracing::Instrument;
 
 impl Chatbox {
     /// Takes one event in for a running connection, and answers when its fate is certain.
@@ -29,12 +30,19 @@ impl Chatbox {
             confirm: Some(confirm),
             may_wait: true,
         };
-        let taken = router::accept(&self.house, &link, None, vec![arrival]).await?;
-        dispatch::begin_taken(&self.house, taken.claims);
-        push::begin_taken(&self.house, taken.hands);
-        if taken.owed {
-            self.house.turns_due.notify_one();
-        }
+        // What it woke is taken with it, and must be begun though its sender went away.
+        let (tasks, house) = (&self.house.tasks, self.house.clone());
+        let taking = async move {
+            let taken = router::accept(&house, &link, None, vec![arrival]).await?;
+            dispatch::begin_taken(&house, taken.claims);
+            push::begin_taken(&house, taken.hands);
+            if taken.owed {
+                house.turns_due.notify_one();
+            }
+            Ok(())
+        };
+        let taken = tasks.spawn(taking.in_current_span()).await;
+        taken.unwrap_or(Err(StoreError::Closed))?;
         let fate = locked(&fate).clone();
         Ok(fate)
     }

@@ -52,7 +52,7 @@ pub(super) async fn drain(
         if next.is_some() {
             continue;
         }
-        if drain.settling.left != Left::More {
+        if !drain.settling.is_held() {
             return Ok(drain.settling.left == Left::Nothing);
         }
         if !drain.goes_on() || !drain.page().await? {

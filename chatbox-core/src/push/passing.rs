@@ -7,10 +7,14 @@ use crate::link::locked;
 use crate::store::LaneKey;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// So much is kept for a lane; more is read when it is its turn.
 const KEPT: usize = 32;
+/// What waited longer is read as well: it may have been changed or taken back since.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// The ways to those who drain lanes here.
 #[derive(Debug, Default)]
@@ -21,7 +25,15 @@ pub(crate) struct Passing(Mutex<HashMap<LaneKey, mpsc::Sender<Passed>>>);
 pub(crate) struct Passed {
     /// The last one before it in its lane that was not decided then.
     pub(crate) after: DeliveryId,
+    /// When it was.
+    pub(crate) since: Instant,
     pub(crate) hand_out: HandOut,
+}
+
+impl Passed {
+    fn is_next(&self, last: DeliveryId) -> bool {
+        self.after == last && self.since.elapsed() < FRESH
+    }
 }
 
 /// What came into a lane that is drained here. While it is held, its lane can be passed to.
@@ -63,7 +75,7 @@ impl Came {
     pub(super) fn right_after(&mut self, last: DeliveryId) -> Option<HandOut> {
         while let Ok(passed) = self.passed.try_recv() {
             // Others were handed out before, or something stands between.
-            if passed.after == last {
+            if passed.is_next(last) {
                 return Some(passed.hand_out);
             }
         }
@@ -74,7 +86,7 @@ impl Came {
     pub(super) async fn comes_after(&mut self, last: DeliveryId) -> HandOut {
         loop {
             match self.passed.recv().await {
-                Some(passed) if passed.after == last => return passed.hand_out,
+                Some(passed) if passed.is_next(last) => return passed.hand_out,
                 Some(_) => {}
                 // It is held here as well, so that it is never closed.
                 None => std::future::pending().await,
@@ -105,6 +117,7 @@ mod tests {
     fn passed(after: i64, delivery: i64) -> Passed {
         Passed {
             after: DeliveryId(after),
+            since: Instant::now(),
             hand_out: HandOut {
                 delivery: DeliveryId(delivery),
                 attempts: 0,
@@ -133,6 +146,16 @@ mod tests {
         assert_eq!(next(&mut came, 1), Some(2));
         assert_eq!(next(&mut came, 2), Some(5));
         assert_eq!(next(&mut came, 5), None, "6 stands between");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_is_not_handed_on() {
+        let passing = Arc::<Passing>::default();
+        let lane = LaneKey::events("s");
+        let mut came = passing.open(&lane);
+        passing.pass(&lane, || Some(passed(1, 2)));
+        tokio::time::advance(FRESH).await;
+        assert_eq!(next(&mut came, 1), None);
     }
 
     #[test]

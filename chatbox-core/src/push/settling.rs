@@ -21,6 +21,8 @@ const AT_ONCE: usize = 64;
 pub(super) enum Left {
     /// Rows, and the lane is still ours.
     More,
+    /// The same, and nobody is handed anything: it is to be given back.
+    Paused,
     /// Rows that wait, or the lane is somebody else's.
     Later,
     /// Nothing: it rests.
@@ -123,15 +125,15 @@ impl<'a> Settling<'a> {
             may_wait,
         };
         if may_wait {
-            let settled = commit(self.house, self.lease, settle, is_final);
+            let settled = commit(self.house, settle, is_final);
             self.open.push(Box::pin(settled));
             while self.open.len() > AT_ONCE {
                 self.next().await?;
             }
         } else {
             self.all().await?;
-            if self.left == Left::More {
-                self.left = commit(self.house, self.lease, settle, is_final).await?;
+            if self.is_held() {
+                self.left = commit(self.house, settle, is_final).await?;
             }
         }
         Ok(())
@@ -152,10 +154,15 @@ impl<'a> Settling<'a> {
         Ok(())
     }
 
+    /// Whether the lane is ours as far as the store has said: what was begun in it can be settled.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.left, Left::More | Left::Paused)
+    }
+
     /// Gives the lane back, with what is left in it.
     pub(super) async fn release(&mut self) -> Result<(), StoreError> {
         self.all().await?;
-        if self.left == Left::More {
+        if self.is_held() {
             self.left = release(self.house, self.lease).await?;
         }
         Ok(())
@@ -171,23 +178,15 @@ async fn release(house: &House, lease: &Lease) -> Result<Left, StoreError> {
         pause_after: None,
         may_wait: false,
     };
-    commit(house, lease, settle, false).await
+    commit(house, settle, false).await
 }
 
-/// What is left of the lane. A row that was decided otherwise meanwhile is passed over, and a lane whose rows wait since
-/// nobody is handed anything is given back.
-async fn commit(
-    house: &House,
-    lease: &Lease,
-    settle: Settle,
-    is_final: bool,
-) -> Result<Left, StoreError> {
+/// What is left of the lane. A row that was decided otherwise meanwhile is passed over.
+async fn commit(house: &House, settle: Settle, is_final: bool) -> Result<Left, StoreError> {
     let outcome = router::single(house, Step::Settle(Box::new(settle))).await?;
     Ok(match outcome {
-        Outcome::Done(Done::Settled { more, paused }) if more && paused => {
-            Box::pin(release(house, lease)).await?;
-            Left::Later
-        }
+        // Given back once what is being handed out is settled: before, it could not be.
+        Outcome::Done(Done::Settled { more, paused }) if more && paused => Left::Paused,
         Outcome::Done(Done::Settled { more: true, .. }) | Outcome::Stale => Left::More,
         Outcome::Done(_) if is_final => Left::Nothing,
         _ => Left::Later,

@@ -308,7 +308,11 @@ fn pass_on(house: &House, link: &Link, event: &Event, accepted: &Accepted) {
     let lane = LaneKey::hand(&link.mailbox, accepted.chat);
     house.passing.pass(&lane, || {
         let hand_out = hand_out(link, event, accepted)?;
-        Some(Passed { after, hand_out })
+        Some(Passed {
+            after,
+            since: Instant::now(),
+            hand_out,
+        })
     });
 }
 

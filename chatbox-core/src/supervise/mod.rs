@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument;
 
 /// How many arrivals are committed together at most.
 const BATCH: usize = 256;
@@ -186,8 +187,8 @@ async fn read(
             return Lost::Ended;
         };
         let (arrivals, lost) = sort(link, items);
-        let fenced = match router::accept(house, link, fence, arrivals).await {
-            Ok(taken) => follow_up(house, link, taken, fetches),
+        let fenced = match take_in(house, link, fence, fetches, arrivals).await {
+            Ok(fenced) => fenced,
             Err(error) => return Lost::Store(error),
         };
         if fenced {
@@ -197,6 +198,25 @@ async fn read(
             return Lost::Adapter(error);
         }
     }
+}
+
+/// Takes arrivals in and begins what follows, whether the connection is stopped meanwhile or not: a lane that was taken with
+/// them waits for a whole lease where nobody begins it. Whether the next ones are for somebody else only.
+async fn take_in(
+    house: &Arc<House>,
+    link: &Arc<Link>,
+    fence: Option<Fence>,
+    fetches: &Arc<Semaphore>,
+    arrivals: Vec<Arrival>,
+) -> Result<bool, StoreError> {
+    let (tasks, house) = (&house.tasks, house.clone());
+    let (link, fetches) = (link.clone(), fetches.clone());
+    let taking = async move {
+        let taken = router::accept(&house, &link, fence, arrivals).await?;
+        Ok(follow_up(&house, &link, taken, &fetches))
+    };
+    let taken = tasks.spawn(taking.in_current_span()).await;
+    taken.unwrap_or(Err(StoreError::Closed))
 }
 
 /// The arrivals among what was yielded; health is noted on the way. Nothing after an error counts.

@@ -18,8 +18,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use pushing::{Harness, again};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
-use world::{Counted, Invented, Script, World, alpha, beta};
+use tokio::time::{sleep, timeout};
+use world::{Counted, Far, Invented, Script, World, alpha, beta};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -320,6 +320,32 @@ async fn ten_messages_at_once_are_answered_and_the_rest_waits_without_being_lost
             1,
             "m{number} in {all}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_is_turned_to_though_its_sender_went_away_or_its_connection_was_stopped() {
+    for is_stopped in [false, true] {
+        let store = Arc::new(Far(MemoryStore::new()));
+        let world = World::over(store, Script::echo()).await;
+        let town = world.connect(alpha()).await;
+        town.wait_open().await;
+        let mut again = None;
+        if is_stopped {
+            town.say("ana", "hello").await;
+            sleep(Duration::from_millis(100)).await;
+            world.chatbox.let_go(&town.id).await;
+            again = Some(world.connect(alpha()).await);
+        } else {
+            let hello = town.event("ana", "hello");
+            let saying = world.chatbox.receive(&town.id, hello);
+            let cut_off = timeout(Duration::from_millis(100), saying).await;
+            assert!(cut_off.is_err(), "{cut_off:?}");
+        }
+        // Far sooner than a lease that nobody keeps ends.
+        sleep(SOON).await;
+        assert_eq!(world.script.turns(), 1, "stopped: {is_stopped}");
+        drop(again);
     }
 }
 

@@ -272,3 +272,60 @@ async fn a_mailbox_that_pauses_in_the_middle_is_handed_nothing_more() {
     sleep(SOON).await;
     assert_eq!(texts(harness.take()), ["3", "4", "5", "6", "7", "8"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_while_its_mailbox_was_paused_is_not_handed_out_again() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(100),
+        ..Harness::default()
+    });
+    let chatbox = &world.chatbox;
+    chatbox.push_through(harness.clone());
+    let pushed = chatbox.pushed_mailbox("pushed").await;
+    let pushed = pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    for text in ["one", "two", "three", "four", "five"] {
+        town.say("ana", text).await;
+    }
+    // Another chat's pauses the mailbox at 250 milliseconds; it is heard of while the fourth is being handed out.
+    sleep(Duration::from_millis(150)).await;
+    let reason = "410".to_owned();
+    harness.next(Some("bye"), [Handed::Gone { reason }]);
+    town.say("bo", "bye").await;
+    sleep(SOON).await;
+    let texts = |handed: Vec<(i64, String, bool)>| -> Vec<String> {
+        handed.into_iter().map(|it| it.1).collect()
+    };
+    let before = texts(harness.take());
+    assert_eq!(before, ["one", "two", "bye", "three", "four"]);
+    chatbox
+        .set_standing(&pushed, Standing::Active)
+        .await
+        .expect("it is there");
+    sleep(SOON).await;
+    let mut after = texts(harness.take());
+    after.sort();
+    assert_eq!(after, ["bye", "five"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_back_while_it_waits_is_not_handed_out_as_it_read() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_secs(10),
+        ..Harness::default()
+    });
+    world.chatbox.push_through(harness.clone());
+    let pushed = world.chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    town.say("ana", "one").await;
+    town.say_as("ana", "a secret", "slip").await;
+    sleep(Duration::from_secs(1)).await;
+    town.take_back("ana", "slip").await;
+    sleep(Duration::from_secs(60)).await;
+    let handed = harness.take();
+    let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, ["one", "", ""]);
+}

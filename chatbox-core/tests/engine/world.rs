@@ -403,6 +403,13 @@ impl Town {
             .await;
     }
 
+    pub(crate) async fn take_back(&self, person: &str, id: &str) {
+        let number = self.wire.said.fetch_add(1, Ordering::SeqCst);
+        let body = EventBody::Delete { target: id.into() };
+        self.push(event(person, body, &format!("auto{number}")))
+            .await;
+    }
+
     pub(crate) async fn command(&self, person: &str, name: &str) {
         let number = self.wire.said.fetch_add(1, Ordering::SeqCst);
         let action = Action {
@@ -435,7 +442,7 @@ impl Town {
             .expect("somebody reads");
     }
 
-    async fn wait_open(&self) {
+    pub(crate) async fn wait_open(&self) {
         while self
             .wire
             .incoming
@@ -561,6 +568,23 @@ impl Layer for Counted {
         let count = steps.iter().filter(claims).count();
         self.claims.fetch_add(count, Ordering::SeqCst);
         self.memory.commit(steps).await
+    }
+}
+
+/// The store in memory, a second away: what is committed is told a second later.
+#[derive(Debug)]
+pub(crate) struct Far(pub(crate) MemoryStore);
+
+#[async_trait]
+impl Layer for Far {
+    fn beneath(&self) -> &dyn Store {
+        &self.0
+    }
+
+    async fn commit(&self, steps: Vec<Step>) -> std::result::Result<Vec<Outcome>, StoreError> {
+        let outcomes = self.0.commit(steps).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        outcomes
     }
 }
 

@@ -5,7 +5,7 @@ use super::ask::{Id, Query};
 use super::body::Json;
 use super::once::{Repeatable, done};
 use super::page::Page;
-use super::schema;
+use super::{schema, setup};
 use crate::app::{App, MAILBOX};
 use crate::auth::Caller;
 use axum::extract::State;
@@ -180,6 +180,7 @@ pub(crate) async fn add(
             .await
             .map_err(|problem| not_named(&caller, problem))?
     };
+    setup::room_for(&app, &caller, &addition.view.id).await?;
     let mut all = addition.saves();
     all.push(caller.note("add_connection", addition.view.id.as_str()));
     match done(&app, asked, all, StatusCode::CREATED, &addition.view).await? {

@@ -9,6 +9,7 @@ mod chats;
 mod connections;
 mod credentials;
 mod deliveries;
+mod finish;
 mod guard;
 mod health;
 mod inbound;
@@ -60,7 +61,9 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
     let (api, document) = openapi::doors().split_for_parts();
     let document: Arc<str> = openapi::document(document).into();
     let rights = Arc::new(Rights::of(&document));
-    let api = api.route_layer(from_fn_with_state((app.clone(), rights), rights::check));
+    let api = api
+        .route_layer(from_fn(finish::layer))
+        .route_layer(from_fn_with_state((app.clone(), rights), rights::check));
     let asked = api.clone().with_state(app.clone());
     let asked = asked.layer(from_fn(words::layer));
     let agents = crate::mcp::routes(app.clone(), asked, names.public());

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use chatbox_backends::webhook::fresh_secret;
 use chatbox_core::connector::{Egress, Revision};
-use chatbox_core::id::fresh;
+use chatbox_core::id::{ConnectionId, fresh};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Admin, NewRecord, RecordKind};
 
@@ -19,6 +19,8 @@ const SUBSCRIPTIONS: usize = 20;
 const MAILBOXES: usize = 1000;
 /// So many credentials, likewise.
 const CREDENTIALS: usize = 3000;
+/// So many connections, likewise: each of them runs here, and is looked at for all tenants.
+const CONNECTIONS: usize = 300;
 /// The longest name, in characters.
 const NAME: usize = 64;
 
@@ -78,7 +80,25 @@ pub(super) async fn room(app: &App, caller: &Caller, kind: RecordKind) -> Result
         return Ok(());
     }
     let store = app.chatbox.store();
-    let there = store.records(kind, Some(&caller.account)).await?.len();
+    fits(
+        store.records(kind, Some(&caller.account)).await?.len(),
+        most,
+    )
+}
+
+/// Whether an account may have this connection: one it has is only renewed.
+pub(super) async fn room_for(app: &App, caller: &Caller, id: &ConnectionId) -> Result<(), Problem> {
+    if caller.at_home("").is_ok() {
+        return Ok(());
+    }
+    let theirs = caller.connections(app).await?;
+    match theirs.iter().any(|it| it.id == *id) {
+        true => Ok(()),
+        false => fits(theirs.len(), CONNECTIONS),
+    }
+}
+
+fn fits(there: usize, most: usize) -> Result<(), Problem> {
     if there < most {
         return Ok(());
     }

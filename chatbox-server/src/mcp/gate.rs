@@ -4,14 +4,16 @@ use super::Endpoint;
 use super::body::Wants;
 use super::desk::Desk;
 use super::server::Server;
-use super::streams::Place;
+use super::streams::{Place, Since};
 use super::{stream, wire};
 use crate::http::{Bearer, Problem};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chatbox_core::RunningTurn;
+use chatbox_core::admit::hash;
 use chatbox_core::id::{MailboxId, fresh};
+use chatbox_core::secret::Secret;
 use chatbox_core::store::{Attention, Standing};
 use std::sync::Arc;
 
@@ -21,8 +23,7 @@ pub(crate) const SCOPE: &str = "mcp";
 /// The findable part of a mailbox's token. It follows from the mailbox, so there is one token at a time: the next takes
 /// the place of the one before.
 pub(crate) fn prefix(mailbox: &MailboxId) -> String {
-    let hash = chatbox_core::admit::hash(mailbox.as_str());
-    format!("mcp_{}", &hash[..20])
+    format!("mcp_{}", &hash(mailbox.as_str())[..20])
 }
 
 /// What the older wire calls a session. Its clients open their stream only where they were given one. Nothing is kept
@@ -33,8 +34,10 @@ const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 struct Guest {
     /// Whose agent it is, and how that mailbox stands.
     attention: Attention,
-    /// The hash of what they showed.
-    token: String,
+    /// What they showed.
+    shown: Secret,
+    /// When they were let in.
+    since: Since,
     /// The turn it names, if it is a turn's. Whether that still runs is told in the answer, so that its process can be told
     /// what to do.
     turn: Option<RunningTurn>,
@@ -69,6 +72,7 @@ async fn admitted(
     bearer: Result<Bearer, Problem>,
 ) -> Result<Guest, Problem> {
     let Bearer(token) = bearer?;
+    let since = endpoint.app.streams.now();
     let turn = endpoint.app.chatbox.turn(&mailbox, &token);
     if turn.is_none() {
         let principal = endpoint.app.auth.principal(&token, SCOPE).await?;
@@ -80,12 +84,27 @@ async fn admitted(
     let attention = endpoint.app.chatbox.store().attention(&mailbox).await?;
     let attention = attention.filter(|it| it.mailbox.standing != Standing::Archived);
     let attention = attention.ok_or_else(|| Problem::not_found("mailbox"))?;
-    let token = chatbox_core::admit::hash(token.expose());
     Ok(Guest {
         attention,
-        token,
+        shown: token,
+        since,
         turn,
     })
+}
+
+/// Lets somebody in again whose token may have been replaced since: a message may take long to come.
+async fn still(endpoint: &Endpoint, guest: Guest) -> Result<Guest, Problem> {
+    match guest.since == endpoint.app.streams.now() {
+        true => Ok(guest),
+        false => {
+            admitted(
+                endpoint,
+                guest.attention.mailbox.id,
+                Ok(Bearer(guest.shown)),
+            )
+            .await
+        }
+    }
 }
 
 /// Answers a message.
@@ -93,6 +112,10 @@ async fn spoken(endpoint: Endpoint, guest: Guest, request: Request) -> Response 
     let (request, wants) = match wire::checked(request).await {
         Ok(checked) => checked,
         Err(refused) => return refused,
+    };
+    let guest = match still(&endpoint, guest).await {
+        Ok(guest) => guest,
+        Err(refused) => return refused.into_response(),
     };
     // A turn waits for nothing: what comes while it runs is the next one's.
     let stays = wants == Wants::Stream && guest.turn.is_none();
@@ -139,9 +162,10 @@ async fn heard(endpoint: Endpoint, guest: Guest, headers: &HeaderMap) -> Respons
 
 /// A place among the mailbox's open answers.
 fn place(endpoint: &Endpoint, guest: &Guest) -> Result<Place, Problem> {
-    let streams = &endpoint.app.streams;
+    let token = hash(guest.shown.expose());
+    let (streams, mailbox) = (&endpoint.app.streams, &guest.attention.mailbox.id);
     streams
-        .place(&guest.attention.mailbox.id, &guest.token)
+        .place(mailbox, &token, guest.since)
         .ok_or_else(too_many)
 }
 

@@ -76,12 +76,17 @@ impl Webhooks {
 
     /// What is believed of this mailbox or subscription is read anew.
     pub(crate) fn forget(&self, owner: &str) {
-        self.known().remove(owner);
+        if let Some((_, until)) = self.known().get_mut(owner) {
+            *until = Instant::now();
+        }
     }
 
     /// What is believed of any is read anew.
     pub(crate) fn forget_all(&self) {
-        self.known().clear();
+        let now = Instant::now();
+        self.known()
+            .values_mut()
+            .for_each(|(_, until)| *until = now);
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, (Arc<Hook>, Instant)>> {
@@ -114,9 +119,16 @@ impl Webhooks {
         let record = record.ok_or(Unusable::Nowhere)?;
         let seal = self.seal.as_ref();
         let receiver = records::receiver(self.store.as_ref(), seal, &record, self.egress).await?;
-        let hook = Arc::new(Hook::new(receiver.0, receiver.1, self.egress));
+        let mut hook = Hook::new(receiver.0, receiver.1, self.egress);
         let mut known = self.known();
-        known.retain(|_, (_, until)| *until > Instant::now());
+        if let Some((before, _)) = known.get(owner) {
+            hook = hook.instead_of(before);
+        }
+        let hook = Arc::new(hook);
+        // One that rests, or is being asked and may be told to, is needed for that.
+        known.retain(|_, (hook, until)| {
+            *until > Instant::now() || hook.is_resting() || Arc::strong_count(hook) > 1
+        });
         known.insert(owner.to_owned(), (hook.clone(), Instant::now() + BELIEVED));
         Ok(hook)
     }

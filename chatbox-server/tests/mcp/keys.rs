@@ -6,6 +6,8 @@ use rmcp::model::SubscriptionFilter;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Asks for the list of tools; the status and what was said.
 async fn knock(house: &House, mailbox: &str, token: Option<&str>) -> (u16, Value, Option<String>) {
@@ -94,6 +96,54 @@ async fn a_replaced_token_is_refused_at_once_and_what_it_left_open_ends() {
         assert!(changes.next().await.expect("it ends well").is_none());
     });
     ended.await.expect("what was open ends");
+}
+
+/// A call whose body comes only after the token it came with was replaced; the status it is answered with, and what was
+/// said within a second.
+async fn held_back(house: &House, call: &Value) -> (String, String) {
+    let old = house.token("main").await;
+    let body = call.to_string();
+    let url: reqwest::Url = house.url("/mcp/main").parse().expect("an address");
+    let place = format!("127.0.0.1:{}", url.port().expect("a port"));
+    let head = format!(
+        "POST /mcp/main HTTP/1.1\r\nHost: {place}\r\nAuthorization: Bearer {old}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut wire = TcpStream::connect(&place).await.expect("it listens");
+    wire.write_all(head.as_bytes()).await.expect("it is taken");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let new = house.token("main").await;
+    let agent = Arc::new(house.enter("main", &new, newer(), ()).await);
+    let filter = SubscriptionFilter::builder().tools_list_changed().build();
+    let mut changes = agent.0.listen(filter).await.expect("it may listen");
+    wire.write_all(body.as_bytes()).await.expect("it is taken");
+    let mut said = vec![0; 4096];
+    let read = tokio::time::timeout(Duration::from_secs(1), wire.read(&mut said)).await;
+    let read = read.map_or(0, |read| read.expect("an answer"));
+    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    let next = tokio::time::timeout(Duration::from_millis(200), changes.next()).await;
+    assert!(next.is_err(), "what the new token opened was ended");
+    let status = said.split(' ').nth(1).unwrap_or_default().to_owned();
+    (status, said)
+}
+
+#[tokio::test]
+async fn a_token_that_is_replaced_while_its_request_comes_in_opens_and_ends_nothing() {
+    let house = House::open().await;
+    let alpha = house.platform("alpha").await;
+    alpha.says("room", "x").await;
+    house.agent(newer()).await.turn_to("alpha:room").await;
+    for (tool, arguments) in [
+        ("wait_for_events", json!({"timeout_seconds": 55})),
+        ("send_message", json!({"text": "from a thief"})),
+    ] {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}});
+        let (status, said) = held_back(&house, &call).await;
+        assert_eq!(status, "401", "{tool}: {said}");
+    }
+    assert!(alpha.done(0).await.is_empty());
 }
 
 #[tokio::test]
