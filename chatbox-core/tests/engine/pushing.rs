@@ -2,6 +2,7 @@
 
 use crate::SOON;
 use crate::world::{Script, World, alpha};
+use chatbox_core::id::MailboxId;
 use chatbox_core::push::{Endpoint, HandOut, Handed, Item};
 use chatbox_core::store::{DeliveryFilter, DeliveryState, Standing};
 use std::sync::Arc;
@@ -16,14 +17,28 @@ pub(crate) struct Harness {
     /// What it answers next to a text, or to any.
     answers: std::sync::Mutex<Vec<(Option<&'static str>, Handed)>>,
     handed: std::sync::Mutex<Vec<(i64, String, bool)>>,
+    /// Whose endpoint never answers: given up after so long.
+    dead: Option<(MailboxId, Duration)>,
 }
 
 #[async_trait::async_trait]
 impl Endpoint for Harness {
     async fn hand(&self, hand_out: &HandOut) -> Handed {
-        let Item::Row { row, focal, .. } = &hand_out.item else {
+        let Item::Row {
+            row,
+            focal,
+            mailbox,
+            ..
+        } = &hand_out.item
+        else {
             return Handed::Delivered;
         };
+        if let Some((dead, gives_up)) = &self.dead
+            && dead == mailbox
+        {
+            sleep(*gives_up).await;
+            return again(60);
+        }
         let text = row.body.content().map(|it| it.text.as_str());
         let text = text.unwrap_or_default();
         let seen = (hand_out.delivery.0, text.to_owned(), *focal);
@@ -328,4 +343,44 @@ async fn what_is_taken_back_while_it_waits_is_not_handed_out_as_it_read() {
     let handed = harness.take();
     let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
     assert_eq!(texts, ["one", "", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_endpoint_delays_nobody_elses_hand_outs() {
+    const OTHERS: usize = 20;
+    let world = World::new(Script::echo()).await;
+    let chatbox = &world.chatbox;
+    let dead = chatbox.pushed_mailbox("dead").await.expect("a mailbox");
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(10),
+        dead: Some((dead, Duration::from_secs(15))),
+        ..Harness::default()
+    });
+    chatbox.push_through(harness.clone());
+    let dead = world.connect_to("dead", alpha()).await;
+    let mut others = Vec::new();
+    for nth in 0..OTHERS {
+        let name = format!("other {nth}");
+        let other = chatbox.pushed_mailbox(name.as_str()).await;
+        other.expect("a mailbox");
+        others.push(world.connect_to(&name, alpha()).await);
+    }
+    // More than are handed to one at once, so that it is full and much waits for it.
+    for chat in 0..300 {
+        dead.say(&format!("person {chat}"), "nobody hears").await;
+    }
+    for round in 0..10 {
+        let began = Instant::now();
+        for other in &others {
+            other.say("ana", &format!("{round}")).await;
+        }
+        let mut heard = 0;
+        while heard < OTHERS {
+            sleep(Duration::from_millis(1)).await;
+            heard += harness.take().len();
+            let took = began.elapsed();
+            assert!(took < Duration::from_millis(50), "{heard} in {took:?}");
+        }
+        sleep(Duration::from_millis(700)).await;
+    }
 }

@@ -74,6 +74,32 @@ async fn a_database_that_goes_away_again_and_again_loses_and_doubles_nothing() {
     everything_answered(&house, &platform, &said).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_that_the_database_is_away_and_that_it_is_back() {
+    let mut server = pg::server_of_its_own().await;
+    let house = House::on(server.database().await);
+    let node = house.node("[backend]\nkind = \"echo\"\n");
+    let health = || tokio::task::block_in_place(|| node.running.get("/health"));
+    let stands = |status: &str, db: &str| {
+        health().starts_with(status) && health().contains(&format!("\"db\":\"{db}\""))
+    };
+    assert!(stands("HTTP/1.1 200", "ok"), "{}", health());
+    server.stop().await;
+    until("it is said to be away", RECOVERED, || {
+        stands("HTTP/1.1 503", "unavailable")
+    })
+    .await;
+    let ready = tokio::task::block_in_place(|| node.running.get("/health/ready"));
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    let live = tokio::task::block_in_place(|| node.running.get("/health/live"));
+    assert!(live.starts_with("HTTP/1.1 200"), "{live}");
+    server.start_again().await;
+    until("it is said to be back", RECOVERED, || {
+        stands("HTTP/1.1 200", "ok")
+    })
+    .await;
+}
+
 /// Ends the posting when it is dropped, whatever went wrong before.
 struct Ends<'a>(&'a AtomicBool);
 
