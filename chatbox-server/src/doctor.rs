@@ -158,6 +158,6 @@ async fn deliveries(app: &App) -> Vec<Finding> {
         "dead_letters",
         Severity::Warning,
         cause,
-        "chatbox deliveries list --failed, then `deliveries retry ID` or `deliveries purge`",
+        "chatbox deliveries list --failed, then `chatbox deliveries retry ID` or `chatbox deliveries purge`",
     )]
 }

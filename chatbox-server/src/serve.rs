@@ -17,7 +17,7 @@ use axum::Router;
 use chatbox_core::connector::Egress;
 use chatbox_core::id::code;
 use chatbox_core::secret::Secret;
-use chatbox_core::store::Store;
+use chatbox_core::store::{Connection, Store};
 use chatbox_core::{Chatbox, Options, Tuning};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -120,7 +120,10 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
     // Whoever reads the lines below may signal at once.
     let signals = Signals::listen();
     let signals = signals.map_err(|error| Failure::io("cannot listen for signals", &error))?;
-    announce(&app, &start.data, opened.new, note.as_deref());
+    let connections = app.chatbox.store().connections().await;
+    let outside = |it: &Connection| app.platforms.get(&it.platform).is_some();
+    let next = next(connections.unwrap_or_default().iter().any(outside));
+    announce(&app, &start.data, opened.new, note.as_deref(), next);
     add_from_environment(&app).await;
     signals.told_to_stop().await;
     tracing::info!("stopping");
@@ -371,7 +374,15 @@ fn say(line: &str) {
     }
 }
 
-fn announce(app: &App, data: &DataDir, new: bool, note: Option<&str>) {
+/// What to type next: nobody is told to connect what is connected.
+fn next(is_connected: bool) -> &'static str {
+    match is_connected {
+        true => "chatbox doctor",
+        false => "chatbox channels add telegram",
+    }
+}
+
+fn announce(app: &App, data: &DataDir, new: bool, note: Option<&str>, next: &str) {
     let new = if new { " (new)" } else { "" };
     let (version, data) = (env!("CARGO_PKG_VERSION"), data.root().display());
     say(&format!("  chatbox  {version}   data {data}{new}"));
@@ -383,7 +394,7 @@ fn announce(app: &App, data: &DataDir, new: bool, note: Option<&str>) {
         let link = app.login_link();
         say(&format!("  web chat {link}   (works once, for 10 minutes)"));
     }
-    say("  next     chatbox channels add telegram");
+    say(&format!("  next     {next}"));
 }
 
 /// Channels whose credential stands in the environment are added by starting.

@@ -210,6 +210,49 @@ async fn a_vault_key_that_is_not_this_datas_is_refused_and_changes_nothing() {
     answered.expect("the credential opens as before");
 }
 
+/// What the start lines at this path say is next, as soon as they do.
+async fn next(lines: &Path) -> String {
+    for _ in 0..200 {
+        let said = std::fs::read_to_string(lines).unwrap_or_default();
+        let whole = said.lines().filter(|_| said.ends_with('\n'));
+        if let Some(next) = whole.filter_map(|it| it.strip_prefix("  next     ")).next() {
+            return next.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing is next");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_to_connect_what_is_connected() {
+    let (platform, folder) = (platform().await, tempfile::tempdir().expect("a folder"));
+    let config = config(&platform, "kind = \"echo\"");
+    let lines = folder.path().join("lines");
+    let file = || std::fs::File::create(&lines).expect("a file").into();
+    let running = Running::start_into(folder.path(), &config, file());
+    assert_eq!(next(&lines).await, "chatbox channels add telegram");
+    connect(&running, folder.path(), &platform).await;
+    let data = running.data().to_owned();
+    drop(running);
+    std::fs::remove_file(data.join("serve.json")).expect("the sign of the one that was killed");
+    let _running = Running::start_into(folder.path(), &config, file());
+    assert_eq!(next(&lines).await, "chatbox doctor");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_for_the_token_of_a_channel_that_there_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Program::new(folder.path()).command();
+    command.args(["--json", "channels", "add", "carrier-pigeon"]);
+    let done = program::run(&mut command);
+    let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(said["error"]["code"], "unknown_channel", "{said}");
+    let fix = said["error"]["fix"].as_str().expect("a way out");
+    for known in ["telegram", "connector", "http"] {
+        assert!(fix.contains(known), "{fix}");
+    }
+}
+
 /// A house in which the bot belongs to a mailbox of its own.
 async fn taken_by_another_mailbox(file: &Path) {
     let store = SqliteStore::open(file, SqliteOptions::default()).await;

@@ -55,7 +55,7 @@ function start() {
 	if (location.hash) history.replaceState(null, '', location.pathname);
 	field.value = code;
 	if (code) signIn(code);
-	else ask('Enter the code that `chatbox login-link` printed.');
+	else ask('Enter the code that chatbox printed.');
 }
 
 form.addEventListener('submit', (event) => {

@@ -345,6 +345,9 @@ def axe_finds_nothing_serious_wide_and_narrow_light_and_dark(stage):
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 faults.append(f"{name}: {wide} px wide")
+            tall = page.evaluate("document.documentElement.scrollHeight")
+            if tall > height:
+                faults.append(f"{name}: the page scrolls beside the conversation, {tall} px tall")
             out = stage.person(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
             out.goto(house.url + "/login")
             expect(out.locator("#code")).to_be_visible()

@@ -146,7 +146,7 @@ impl Chatbox {
                 mailbox: row.mailbox.clone(),
             },
             None => Error::Conflict(format!(
-                "{mailbox} has a {platform} connection already; remove that one first"
+                "{mailbox} has a connection to `{platform}` already; remove that one first"
             )),
         })
     }

@@ -1,8 +1,9 @@
 //! `channels` and `pairing`.
 
 use super::show::{List, Row, Shown, print, show};
-use crate::app::FEED;
+use crate::app::{CONNECTOR, FEED};
 use crate::client::Client;
+use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
 use crate::paths::{secret_from_env, secret_from_file};
 use axum::http::Method;
@@ -103,6 +104,9 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
             fix,
         ));
     }
+    if !feed && add.token_file.is_none() {
+        known(client, &add.platform).await?;
+    }
     let mut secrets = match feed {
         true => BTreeMap::new(),
         false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
@@ -142,8 +146,27 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
 fn next(added: &Row) -> Option<String> {
     let link = added.text("pairing_link");
     let link = link.map(|link| format!("open {link} and press Start"));
-    let code = || Some(format!("send it {}", added.text("pairing_code")?));
+    let code = || {
+        let (code, account) = (added.text("pairing_code")?, added.text("account")?);
+        Some(format!("send {code} to {account}"))
+    };
     link.or_else(code)
+}
+
+/// Nobody is asked for the token of a channel that there is not. A connector that was added goes by its own name.
+async fn known(client: &Client, platform: &str) -> Result<(), Failure> {
+    let brought = Platforms::outside().names();
+    let is_brought = platform == CONNECTOR || brought.iter().any(|name| name == platform);
+    let is_there = |row: &Row| row.text("platform") == Some(platform);
+    if is_brought || connections(client).await?.iter().any(is_there) {
+        return Ok(());
+    }
+    let what = format!("there is no channel {platform}");
+    let fix = format!(
+        "chatbox channels add, with one of: {}, {CONNECTOR}, {FEED}",
+        brought.join(", ")
+    );
+    Err(Failure::new("unknown_channel", what, fix))
 }
 
 /// The token from its file, the environment, or a prompt: never from the command line.

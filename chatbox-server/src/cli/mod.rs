@@ -34,6 +34,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args, Clone)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// The data folder
     #[arg(long, global = true, env = "CHATBOX_DATA_DIR", value_name = "PATH")]

@@ -7,6 +7,10 @@ use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+/// When the year 10000 begins, in seconds since 1970.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// One thing with named parts, in the order they were answered.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -74,10 +78,15 @@ impl Row {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    fn lines(&self) -> String {
-        let shown = self.0.iter().filter(|(_, value)| !value.is_null());
-        let line = |(name, value): (&String, &Value)| format!("  {name:<14} {}\n", plain(value));
-        shown.map(line).collect::<Vec<_>>().concat()
+    fn shown(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter().filter(|(_, value)| !value.is_null())
+    }
+
+    /// A line for each part, the values below one another.
+    fn lines(&self, width: usize) -> String {
+        let line =
+            |(name, value): (&String, &Value)| format!("  {name:<width$} {}\n", part(name, value));
+        self.shown().map(line).collect::<Vec<_>>().concat()
     }
 }
 
@@ -91,17 +100,44 @@ impl Shown {
     }
 }
 
+/// How wide the column of names is: one width for all that is shown together.
+fn width<'a>(rows: impl IntoIterator<Item = &'a Row>) -> usize {
+    const USUAL: usize = 14;
+    let names = rows.into_iter().flat_map(Row::shown);
+    names.map(|(name, _)| name.len()).fold(USUAL, usize::max)
+}
+
+/// A named value as people read it: what is a time is shown as one.
+fn part(name: &str, value: &Value) -> String {
+    let since = match name {
+        "at" | "until" | "expires" | "last_success_at" | "last_failure_at"
+        | "oldest_pending_at" => value.as_u64().map(Duration::from_millis),
+        "alive_at" | "message_at" => value.as_u64().map(Duration::from_secs),
+        _ => None,
+    };
+    // Later than that there is no time of four digits for the year.
+    let since = since.filter(|since| since.as_secs() < YEAR_10000);
+    match since {
+        Some(since) => {
+            humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
+        }
+        None => plain(value),
+    }
+}
+
 /// A value as people read it. What others wrote cannot move the cursor or change colours.
 fn plain(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
+        Value::Object(parts) if parts.is_empty() => "none".to_owned(),
         Value::Object(parts) => {
             let parts = parts.iter().filter(|(_, value)| !value.is_null());
             parts
-                .map(|(name, value)| format!("{name} {}", plain(value)))
+                .map(|(name, value)| format!("{name} {}", part(name, value)))
                 .collect::<Vec<_>>()
                 .join(", ")
         }
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     };
@@ -129,10 +165,12 @@ pub(super) fn show(shown: &Shown, json: bool) -> Result<(), Failure> {
             "{}\n",
             serde_json::to_string(shown).expect("what is shown is JSON")
         ),
-        (false, Shown::One(row)) => row.lines(),
+        (false, Shown::One(row)) => row.lines(width([row])),
         (false, Shown::Many { items }) if items.is_empty() => "  none\n".to_owned(),
         (false, Shown::Many { items }) => {
-            items.iter().map(Row::lines).collect::<Vec<_>>().join("\n")
+            let width = width(items);
+            let rows = items.iter().map(|row| row.lines(width));
+            rows.collect::<Vec<_>>().join("\n")
         }
     };
     print(&text)
@@ -206,10 +244,39 @@ mod tests {
         let hostile = "\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}ada\n";
         let inner = serde_json::json!({"name": hostile, "list": [hostile]});
         let row = Row::new().with("from", hostile).with("more", inner);
-        let lines = row.lines();
+        let lines = row.lines(14);
         assert_eq!(lines.matches('\n').count(), 2, "{lines:?}");
         assert_eq!(lines.matches("ada").count(), 3);
         let moves = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!lines.contains(moves), "{lines:?}");
+    }
+
+    #[test]
+    fn a_time_is_shown_as_one_and_in_json_as_it_is() {
+        let health = serde_json::json!({"alive_at": 1_700_000_000, "losses": 0});
+        let row = Row::new()
+            .with("at", 1_700_000_000_123_u64)
+            .with("health", health);
+        let row = row.with("expires", u64::MAX).with("attempts", 3);
+        assert_eq!(
+            row.lines(8),
+            "  at       2023-11-14T22:13:20Z\n  health   alive_at 2023-11-14T22:13:20Z, losses 0\n  \
+             expires  18446744073709551615\n  attempts 3\n"
+        );
+        assert!(row.said().contains("1700000000123"));
+    }
+
+    #[test]
+    fn values_stand_below_one_another_and_nothing_is_said_as_none() {
+        let few = Row::new().with("id", "main");
+        let more = Row::new()
+            .with("consecutive_failures", 0)
+            .with("templates", serde_json::json!({}));
+        let width = width([&few, &more]);
+        assert_eq!(few.lines(width), "  id                   main\n");
+        assert_eq!(
+            more.lines(width),
+            "  consecutive_failures 0\n  templates            none\n"
+        );
     }
 }

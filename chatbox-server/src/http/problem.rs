@@ -65,7 +65,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "not_found",
             format!("there is no such {what}"),
-            "check the id: a message is called like msg_42, a delivery like dlv_7, a connection as `chatbox channels list` shows",
+            whereabouts(what),
         )
     }
 
@@ -83,6 +83,23 @@ impl Problem {
             detail,
             "correct the field and send it again",
         )
+    }
+}
+
+/// Where the ids of a kind of thing are found.
+fn whereabouts(what: &str) -> &'static str {
+    match what {
+        "message" => "check the id: a message is called like msg_42",
+        "delivery" => "check the id, such as dlv_7: `chatbox deliveries list` shows them",
+        "failed, expired or unknown delivery" => "`chatbox deliveries list --failed` shows them",
+        "connection" => "check the id: `chatbox channels list` shows them",
+        "pairing request" => {
+            "check the id: `chatbox pairing list` shows who waits, for an hour each"
+        }
+        "mailbox" => "check the id: `chatbox mailboxes list` shows them",
+        "token" => "check the id: `chatbox tokens list` shows them",
+        "vault key" => "check the id: `chatbox vault status` shows them",
+        _ => "check the id",
     }
 }
 
@@ -193,6 +210,25 @@ impl From<chatbox_core::Error> for Problem {
                 other.to_string(),
                 "see the server's log",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_what_is_not_there_is_told_where_its_ids_are() {
+        for (what, command) in [
+            ("delivery", "`chatbox deliveries list`"),
+            ("connection", "`chatbox channels list`"),
+            ("pairing request", "`chatbox pairing list`"),
+            ("mailbox", "`chatbox mailboxes list`"),
+            ("token", "`chatbox tokens list`"),
+        ] {
+            let hint = Problem::not_found(what).hint;
+            assert!(hint.contains(command), "{what}: {hint}");
         }
     }
 }

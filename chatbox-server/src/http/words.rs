@@ -14,7 +14,11 @@ pub(super) fn in_words(status: StatusCode) -> Problem {
             "the request cannot be read",
             "correct the request",
         ),
-        StatusCode::NOT_FOUND => ("not_found", "nothing is here", "check the address"),
+        StatusCode::NOT_FOUND => (
+            "not_found",
+            "nothing is here",
+            "check the address: /docs/api shows all there are",
+        ),
         StatusCode::METHOD_NOT_ALLOWED => (
             "method_not_allowed",
             "this address does not do that",

@@ -7,6 +7,14 @@ const part = (name, text, kind) => {
   return made;
 };
 
+// A text, what stands in backticks as code.
+const said = (name, text, kind) => {
+  const made = part(name, '', kind);
+  const pieces = (text ?? '').split('`');
+  made.append(...pieces.map((it, at) => (at % 2 ? part('code', it) : it)));
+  return made;
+};
+
 const api = await (await fetch('/openapi.json')).json();
 
 // A schema as an example of itself, with every name in it followed once.
@@ -30,7 +38,7 @@ const example = (schema, seen = []) => {
 
 const body = (title, content) => {
   const schema = Object.values(content ?? {})[0]?.schema;
-  return schema ? [part('h4', title), part('pre', JSON.stringify(example(schema), null, 2))] : [];
+  return schema ? [said('h4', title), part('pre', JSON.stringify(example(schema), null, 2))] : [];
 };
 
 const door = (path, method, operation) => {
@@ -40,14 +48,14 @@ const door = (path, method, operation) => {
     part('span', `${scheme} ${scopes.join(' ')}`, 'scope'),
     part('span', method, 'method'),
     part('code', path),
-    part('div', operation.summary),
+    said('div', operation.summary),
   );
   const made = part('details');
   made.id = operation.operationId;
   made.append(summary);
   for (const it of operation.parameters ?? []) {
     const optional = it.required ? '' : ' (optional)';
-    made.append(part('p', `${it.name}, in the ${it.in}${optional}: ${it.description ?? ''}`));
+    made.append(said('p', `\`${it.name}\`, in the ${it.in}${optional}: ${it.description ?? ''}`));
   }
   made.append(...body('Body', operation.requestBody?.content));
   for (const [status, answer] of Object.entries(operation.responses)) {
@@ -56,11 +64,11 @@ const door = (path, method, operation) => {
   return made;
 };
 
-document.getElementById('about').textContent = `${api.info.version}. ${api.info.description}`;
+document.getElementById('about').replaceWith(said('div', `${api.info.version}. ${api.info.description}`, 'about'));
 const doors = Object.entries(api.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => [path, method, operation]));
 for (const tag of api.tags) {
   const mine = doors.filter(([, , operation]) => operation.tags?.includes(tag.name));
   const list = document.getElementById('doors');
-  list.append(part('h2', tag.name), part('p', tag.description), ...mine.map((it) => door(...it)));
+  list.append(part('h2', tag.name), said('p', tag.description), ...mine.map((it) => door(...it)));
 }
