@@ -19,6 +19,9 @@ use crate::{meters, wake};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The longest text that is passed on in memory, in bytes: a slow endpoint has thousands of them wait.
+const PASSED: usize = 4 * 1024;
+
 /// A file that was accepted but not fetched yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ToFetch {
@@ -305,6 +308,10 @@ fn pass_on(house: &House, link: &Link, event: &Event, accepted: &Accepted) {
     let Some(after) = accepted.handing.and_then(|handing| handing.after) else {
         return;
     };
+    let content = event.body.content();
+    if content.is_some_and(|it| it.text.len() > PASSED) {
+        return;
+    }
     let lane = LaneKey::hand(&link.mailbox, accepted.chat);
     house.passing.pass(&lane, || {
         let hand_out = hand_out(link, event, accepted)?;

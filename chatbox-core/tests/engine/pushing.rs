@@ -384,3 +384,24 @@ async fn a_dead_endpoint_delays_nobody_elses_hand_outs() {
         sleep(Duration::from_millis(700)).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_long_does_not_wait_in_memory() {
+    let world = World::new(Script::echo()).await;
+    let harness = Arc::new(Harness {
+        takes: Duration::from_millis(50),
+        ..Harness::default()
+    });
+    world.chatbox.push_through(harness.clone());
+    let pushed = world.chatbox.pushed_mailbox("pushed").await;
+    pushed.expect("a mailbox");
+    let town = world.connect_to("pushed", alpha()).await;
+    town.say("ana", "one").await;
+    town.say_as("ana", &"x".repeat(5000), "long").await;
+    town.take_back("ana", "long").await;
+    sleep(SOON).await;
+    // It was taken back before its turn, and is read when that comes.
+    let handed = harness.take();
+    let texts: Vec<&str> = handed.iter().map(|it| it.1.as_str()).collect();
+    assert_eq!(texts, ["one", "", ""]);
+}
