@@ -114,7 +114,7 @@ pub(super) async fn live(folder: &Path, database: &Database) -> Known {
     let server = Server::start(folder, database, &config(&platform, "kind = \"echo\""));
     morning(&server, &platform).await;
     let (known, feed) = programs(&server, &platform);
-    shop(&server).await;
+    shop(&server);
     server.stop();
     let server = Server::start(folder, database, &config(&platform, "kind = \"none\""));
     evening(&server, &platform).await;
@@ -207,7 +207,7 @@ fn programs(server: &Server, platform: &telegram::Server) -> (Known, Feed) {
 }
 
 /// A mailbox of its own, which is handed what comes; somebody who hears of it; one hand-out that was refused.
-async fn shop(server: &Server) {
+fn shop(server: &Server) {
     let sink = Sink::open();
     let new =
         json!({"name": "shop", "webhook_url": sink.url, "templates": {"notification": "$TEXT"}});
