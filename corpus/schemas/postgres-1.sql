@@ -126,11 +126,6 @@ BEGIN
       wait IS NOT NULL, now
     FROM a;
   END IF;
-  IF v_focal THEN  -- a row of the focal chat is consumed as it comes
-    UPDATE members m SET seen = greatest(m.seen, a.seq)
-    FROM (SELECT chat, mailbox, max(seq) AS seq FROM unnest(v_all) WHERE state = 'new' AND focal = chat GROUP BY 1, 2) a
-    WHERE m.chat = a.chat AND m.reader = a.mailbox;
-  END IF;
   IF v_files THEN
     PERFORM chatbox_files_v1(a.seq, a.files) FROM unnest(v_all) a WHERE a.state = 'new' AND a.files IS NOT NULL;
   END IF;
@@ -153,6 +148,12 @@ BEGIN
   END IF;
   IF v_hands THEN
     v_handed := chatbox_hand_v1(v_all, now);
+  END IF;
+  -- A row of the focal chat is consumed as it comes: after lanes, as whoever holds one does.
+  IF v_focal THEN
+    UPDATE members m SET seen = greatest(m.seen, a.seq)
+    FROM (SELECT chat, mailbox, max(seq) AS seq FROM unnest(v_all) WHERE state = 'new' AND focal = chat GROUP BY 1, 2) a
+    WHERE m.chat = a.chat AND m.reader = a.mailbox;
   END IF;
   IF v_cursors THEN
     UPDATE connections SET cursor = a."cursor" FROM (
@@ -652,8 +653,9 @@ BEGIN
   IF v_to IN ('delivered', 'failed', 'unknown', 'expired') THEN
     UPDATE members SET handed = greatest(handed, v_seq) WHERE chat = v_chat AND reader = v_reader;
   END IF;
-  UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 WHEN 'failed' THEN fails + 1 WHEN 'unknown' THEN fails + 1
-      WHEN 'expired' THEN fails + 1 ELSE fails END WHERE id = v_reader;
+  -- Not touched where it stays as it is: others would wait for it, and we for lanes that they hold.
+  UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 ELSE fails + 1 END
+    WHERE id = v_reader AND (v_to IN ('failed', 'unknown', 'expired') OR v_to = 'delivered' AND fails > 0);
   UPDATE readers SET status = 'paused' WHERE id = v_reader AND status = 'active' AND fails >= v_most
     RETURNING kind INTO v_kind;
   IF v_kind = 'mailbox' THEN
@@ -2056,44 +2058,44 @@ INSERT INTO chatbox.accounts VALUES ('main');
 -- Data for Name: chats; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.chats VALUES (2, 'main', 'con_dfstnxdb2878s5tqa33c', 'main', 'alpha', 'room', 'group', 'The room', NULL, 2, 20, 17, false, NULL, 'active');
-INSERT INTO chatbox.chats VALUES (3, 'main', 'con_y9amg4gw5td4fz35tpvt', 'mbx_mhdxezr7bvj207w4c24v', 'till', 'c1', 'dm', NULL, NULL, 3, 22, 22, false, NULL, 'active');
-INSERT INTO chatbox.chats VALUES (1, 'main', 'con_tjbycqgtydwcx53f28sx', 'main', 'telegram', '42', 'dm', 'User 42', NULL, 1, 24, 7, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (2, 'main', 'con_gdagr8qyqrxrbg2mmgar', 'main', 'alpha', 'room', 'group', 'The room', NULL, 2, 20, 17, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (3, 'main', 'con_en0jmqr03syarc7r0fe5', 'mbx_29gj0nb9rse0sp4e9r7q', 'till', 'c1', 'dm', NULL, NULL, 3, 22, 22, false, NULL, 'active');
+INSERT INTO chatbox.chats VALUES (1, 'main', 'con_3uj36vy30u520n0mf8mg', 'main', 'telegram', '42', 'dm', 'User 42', NULL, 1, 24, 7, false, NULL, 'active');
 
 
 --
 -- Data for Name: connections; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.connections VALUES ('con_xsvvq366504a3yre0ym2', 'main', 'main', 'webchat', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_dfstnxdb2878s5tqa33c', 'main', 'main', 'alpha', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_y9amg4gw5td4fz35tpvt', 'main', 'mbx_mhdxezr7bvj207w4c24v', 'till', 'mbx_mhdxezr7bvj207w4c24v', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
-INSERT INTO chatbox.connections VALUES ('con_tjbycqgtydwcx53f28sx', 'main', 'main', 'telegram', '7000001', '{"api_base":"http://127.0.0.1:46771"}', '{"key":"630dcd2966c43366","sealed":"3ibbZdX+9dXfsX8bnDZ5fQxY45LRNdn/iu3j5y/Ztu/rpxFQtEAhI7h5HOEDNs7/i72BQ/KvAWQv1+Houl1xg5VH031j045Nw5qjwYCihedV"}', '{"trusted":false,"everyone":false,"owner":"42","allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 2, '{"bot":7000001,"offset":845000006,"at":1796030955}', 'active', 2);
+INSERT INTO chatbox.connections VALUES ('con_fdq96kksphmyqs5akuma', 'main', 'main', 'webchat', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_gdagr8qyqrxrbg2mmgar', 'main', 'main', 'alpha', 'main', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_en0jmqr03syarc7r0fe5', 'main', 'mbx_29gj0nb9rse0sp4e9r7q', 'till', 'mbx_29gj0nb9rse0sp4e9r7q', '{}', NULL, '{"trusted":true,"everyone":false,"owner":null,"allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 1, NULL, 'active', 0);
+INSERT INTO chatbox.connections VALUES ('con_3uj36vy30u520n0mf8mg', 'main', 'main', 'telegram', '7000001', '{"api_base":"http://127.0.0.1:35697"}', '{"key":"630dcd2966c43366","sealed":"3QssJ0+WwRNi+cEJnIDx5BqwGVJ/ch8UvOg0D9R3krwLp4JqnuQym/PBSArWo35JBr5Usjo++cmhyvzbv46CyMp+FaRXwRMwxdlWfbY/wx5Z"}', '{"trusted":false,"everyone":false,"owner":"42","allow":[],"deny":[],"bots":false,"link":null,"requests":[]}', 2, '{"bot":7000001,"offset":845000006,"at":1796033118}', 'active', 2);
 
 
 --
 -- Data for Name: content; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.content VALUES (1, '{"kind":"action","name":"start","argument":"rdbbbq04"}', '{"update_id":845000001,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"/start rdbbbq04","entities":[{"type":"bot_command","offset":0,"length":6}],"message_id":1}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (1, '{"kind":"action","name":"start","argument":"rth30t8f"}', '{"update_id":845000001,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796033118,"text":"/start rth30t8f","entities":[{"type":"bot_command","offset":0,"length":6}],"message_id":1}}', NULL, 0);
 INSERT INTO chatbox.content VALUES (2, '{"kind":"message","text":"Hello! Write to me and I will answer."}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (3, '{"kind":"message","text":"good morning"}', '{"update_id":845000002,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"good morning","message_id":3}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (3, '{"kind":"message","text":"good morning"}', '{"update_id":845000002,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796033118,"text":"good morning","message_id":3}}', NULL, 0);
 INSERT INTO chatbox.content VALUES (4, '{"kind":"message","text":"You said: good morning"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (5, '{"kind":"edit","target":"42/3","content":{"text":"good morning to you"}}', '{"update_id":845000003,"edited_message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"text":"good morning to you","message_id":3,"edit_date":1796030955}}', NULL, 0);
-INSERT INTO chatbox.content VALUES (6, '{"kind":"reaction","target":"42/3","emoji":["👍"]}', '{"update_id":845000004,"message_reaction":{"chat":{"id":42,"type":"private","first_name":"User 42"},"message_id":3,"user":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"date":1796030955,"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":"👍"}]}}', NULL, 0);
-INSERT INTO chatbox.content VALUES (7, '{"kind":"message","text":"","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"pending","source":"AgACAgIAAxkBAAF-000000"}}]}', '{"update_id":845000005,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796030955,"document":{"file_id":"AgACAgIAAxkBAAF-000000","file_unique_id":"AQAD000000","file_size":10,"mime_type":"text/plain","file_name":"notes.txt"},"message_id":5}}', NULL, 1);
-INSERT INTO chatbox.content VALUES (8, '{"kind":"message","text":"You said: (file: notes.txt)","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}}]}', NULL, NULL, 1);
+INSERT INTO chatbox.content VALUES (5, '{"kind":"edit","target":"42/3","content":{"text":"good morning to you"}}', '{"update_id":845000003,"edited_message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796033118,"text":"good morning to you","message_id":3,"edit_date":1796033118}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (6, '{"kind":"reaction","target":"42/3","emoji":["👍"]}', '{"update_id":845000004,"message_reaction":{"chat":{"id":42,"type":"private","first_name":"User 42"},"message_id":3,"user":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"date":1796033118,"old_reaction":[],"new_reaction":[{"type":"emoji","emoji":"👍"}]}}', NULL, 0);
+INSERT INTO chatbox.content VALUES (7, '{"kind":"message","text":"","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"pending","source":"AgACAgIAAxkBAAF-000000"}}]}', '{"update_id":845000005,"message":{"from":{"id":42,"is_bot":false,"first_name":"User 42","language_code":"en"},"chat":{"id":42,"type":"private","first_name":"User 42"},"date":1796033118,"document":{"file_id":"AgACAgIAAxkBAAF-000000","file_unique_id":"AQAD000000","file_size":10,"mime_type":"text/plain","file_name":"notes.txt"},"message_id":5}}', NULL, 1);
+INSERT INTO chatbox.content VALUES (8, '{"kind":"message","text":"You said: (file: notes.txt)","attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_m5x9vbpx0z2z6hstdwkh"}}]}', NULL, NULL, 1);
 INSERT INTO chatbox.content VALUES (9, '{"kind":"message","text":"there are horses outside"}', '{"from":"a day"}', NULL, 0);
 INSERT INTO chatbox.content VALUES (10, '{"kind":"message","text":"You said: there are horses outside"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (11, '{"kind":"edit","target":"e1","content":{"text":"there are zebras outside"}}', '{"from":"a day"}', NULL, 0);
 INSERT INTO chatbox.content VALUES (12, '{"kind":"reaction","target":"e1","emoji":["👍"]}', '{"from":"a day"}', NULL, 0);
-INSERT INTO chatbox.content VALUES (13, '{"kind":"message","text":"a mistake"}', '{"from":"a day"}', NULL, 0);
-INSERT INTO chatbox.content VALUES (14, '{"of": 10, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (15, '{"kind":"delete","target":"e4"}', '{"from":"a day"}', NULL, 0);
-INSERT INTO chatbox.content VALUES (16, '{"kind":"message","text":"You said: a mistake"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (17, '{"kind":"message","text":"look","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}}]}', '{"from":"a day"}', NULL, 1);
-INSERT INTO chatbox.content VALUES (18, '{"of": 16, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
-INSERT INTO chatbox.content VALUES (19, '{"kind":"message","text":"You said: look\n(file: a.txt)","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}}]}', NULL, NULL, 1);
+INSERT INTO chatbox.content VALUES (13, '{"of": 10, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
+INSERT INTO chatbox.content VALUES (14, '{"kind":"message","text":"a mistake"}', '{"from":"a day"}', NULL, 0);
+INSERT INTO chatbox.content VALUES (15, '{"kind":"message","text":"You said: a mistake"}', NULL, NULL, 0);
+INSERT INTO chatbox.content VALUES (16, '{"kind":"delete","target":"e4"}', '{"from":"a day"}', NULL, 0);
+INSERT INTO chatbox.content VALUES (17, '{"kind":"message","text":"look","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_vrz6098s0chq8js76jaj"}}]}', '{"from":"a day"}', NULL, 1);
+INSERT INTO chatbox.content VALUES (18, '{"of": 15, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
+INSERT INTO chatbox.content VALUES (19, '{"kind":"message","text":"You said: look\n(file: a.txt)","attachments":[{"name":"a.txt","mime":"text/plain","size":5,"media":{"state":"ready","id":"file_vrz6098s0chq8js76jaj"}}]}', NULL, NULL, 1);
 INSERT INTO chatbox.content VALUES (20, '{"of": 19, "kind": "outcome", "state": "failed", "reason": "nothing can be sent to alpha"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (21, '{"kind":"message","text":"one pound of apples"}', NULL, NULL, 0);
 INSERT INTO chatbox.content VALUES (22, '{"kind":"message","text":"and two of pears"}', NULL, NULL, 0);
@@ -2117,7 +2119,7 @@ INSERT INTO chatbox.content VALUES (24, '{"kind":"message","text":"Lights out?"}
 -- Data for Name: head; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.head VALUES (true, 24, 3, 3, 2, 12);
+INSERT INTO chatbox.head VALUES (true, 24, 3, 3, 2, 13);
 
 
 --
@@ -2132,71 +2134,71 @@ INSERT INTO chatbox.idem VALUES ('question/db4c5404ab9b7ed63e330e68ba3a00a6b2e9b
 --
 
 INSERT INTO chatbox.identities VALUES ('telegram', '7000001', '42', 'main', 1, false);
-INSERT INTO chatbox.identities VALUES ('till', 'mbx_mhdxezr7bvj207w4c24v', 'bo', 'main', 2, false);
+INSERT INTO chatbox.identities VALUES ('till', 'mbx_29gj0nb9rse0sp4e9r7q', 'bo', 'main', 2, false);
 
 
 --
 -- Data for Name: lanes; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.lanes VALUES ('link', 'con_xsvvq366504a3yre0ym2', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_dfstnxdb2878s5tqa33c', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('out', 'con_dfstnxdb2878s5tqa33c', 'chat/2', 6, 6, 'asleep', 3, NULL, 1796030957373, 1796030955371, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_y9amg4gw5td4fz35tpvt', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('push', 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 9, 9, 'asleep', 2, NULL, 1796030957454, 1796030955454, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/1', 7, 7, 'asleep', 2, NULL, 1796030957238, 1796030955236, 0, 2);
-INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/2', 17, 17, 'asleep', 3, NULL, 1796030957360, 1796030955360, 0, 5);
-INSERT INTO chatbox.lanes VALUES ('push', 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 10, 10, 'asleep', 2, NULL, 1796030957647, 1796030955460, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('out', 'con_tjbycqgtydwcx53f28sx', 'chat/1', 12, 12, 'asleep', 5, NULL, 1796030957943, 1796030955940, 0, NULL);
-INSERT INTO chatbox.lanes VALUES ('link', 'con_tjbycqgtydwcx53f28sx', 'link', 1, 0, 'busy', 2, 'worker_e56pq7y659qxnff2z6rf', 1796030956935, 0, 2, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_fdq96kksphmyqs5akuma', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_gdagr8qyqrxrbg2mmgar', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('out', 'con_gdagr8qyqrxrbg2mmgar', 'chat/2', 6, 6, 'asleep', 3, NULL, 1796033120870, 1796033118853, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_en0jmqr03syarc7r0fe5', 'link', 1, 0, 'asleep', 0, NULL, 0, 0, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('push', 'mbx_29gj0nb9rse0sp4e9r7q', 'chat/3', 10, 10, 'asleep', 1, NULL, 1796033120911, 1796033118939, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/1', 7, 7, 'asleep', 2, NULL, 1796033120732, 1796033118722, 0, 2);
+INSERT INTO chatbox.lanes VALUES ('turn', 'main', 'session/2', 17, 17, 'asleep', 3, NULL, 1796033120832, 1796033118832, 0, 5);
+INSERT INTO chatbox.lanes VALUES ('push', 'sub_ek5dufhyck27grvqwwxz', 'events', 11, 11, 'asleep', 2, NULL, 1796033121026, 1796033118949, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('out', 'con_3uj36vy30u520n0mf8mg', 'chat/1', 13, 13, 'asleep', 4, NULL, 1796033121222, 1796033119258, 0, NULL);
+INSERT INTO chatbox.lanes VALUES ('link', 'con_3uj36vy30u520n0mf8mg', 'link', 1, 0, 'busy', 2, 'worker_rpz2xdzpn73ghkv2k5kr', 1796033120243, 0, 2, NULL);
 
 
 --
 -- Data for Name: log; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.log VALUES (1, 'main', 1, 'action', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/1', NULL, NULL, NULL, false, false, false, NULL, NULL, 1796030955079);
-INSERT INTO chatbox.log VALUES (2, 'main', 1, 'message', 'system', '', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955137);
-INSERT INTO chatbox.log VALUES (4, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 1, true, false, false, NULL, NULL, 1796030955200);
-INSERT INTO chatbox.log VALUES (7, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/5', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955215);
-INSERT INTO chatbox.log VALUES (5, 'main', 1, 'edit', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', 'u845000003', 3, NULL, NULL, false, false, false, NULL, NULL, 1796030955215);
-INSERT INTO chatbox.log VALUES (3, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', '42/3', NULL, NULL, NULL, false, false, true, 5, NULL, 1796030955182);
-INSERT INTO chatbox.log VALUES (6, 'main', 1, 'reaction', 'person', '42', 'User 42', NULL, 0, 'con_tjbycqgtydwcx53f28sx', 'u845000004', 3, NULL, NULL, false, false, false, NULL, NULL, 1796030955215);
-INSERT INTO chatbox.log VALUES (8, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 2, true, false, false, NULL, NULL, 1796030955255);
-INSERT INTO chatbox.log VALUES (10, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 3, true, false, false, NULL, NULL, 1796030955325);
-INSERT INTO chatbox.log VALUES (11, 'main', 2, 'edit', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e2', 9, NULL, NULL, false, false, false, NULL, NULL, 1796030955325);
-INSERT INTO chatbox.log VALUES (9, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e1', NULL, NULL, NULL, false, false, true, 11, NULL, 1796030955318);
-INSERT INTO chatbox.log VALUES (12, 'main', 2, 'reaction', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e3', 9, NULL, NULL, false, false, false, NULL, NULL, 1796030955333);
-INSERT INTO chatbox.log VALUES (14, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 10, NULL, NULL, false, false, false, NULL, NULL, 1796030955339);
-INSERT INTO chatbox.log VALUES (15, 'main', 2, 'delete', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e5', 13, NULL, NULL, false, false, false, NULL, NULL, 1796030955344);
-INSERT INTO chatbox.log VALUES (13, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e4', NULL, NULL, NULL, false, false, true, 15, NULL, 1796030955337);
-INSERT INTO chatbox.log VALUES (16, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 4, true, false, false, NULL, NULL, 1796030955356);
-INSERT INTO chatbox.log VALUES (17, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_dfstnxdb2878s5tqa33c', 'e6', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955360);
-INSERT INTO chatbox.log VALUES (18, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 16, NULL, NULL, false, false, false, NULL, NULL, 1796030955369);
-INSERT INTO chatbox.log VALUES (19, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 5, true, false, false, NULL, NULL, 1796030955371);
-INSERT INTO chatbox.log VALUES (20, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 19, NULL, NULL, false, false, false, NULL, NULL, 1796030955379);
-INSERT INTO chatbox.log VALUES (21, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_y9amg4gw5td4fz35tpvt', 's1', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955414);
-INSERT INTO chatbox.log VALUES (22, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_y9amg4gw5td4fz35tpvt', 's2', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796030955454);
-INSERT INTO chatbox.log VALUES (23, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955904);
-INSERT INTO chatbox.log VALUES (24, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796030955940);
+INSERT INTO chatbox.log VALUES (1, 'main', 1, 'action', 'person', '42', 'User 42', NULL, 0, 'con_3uj36vy30u520n0mf8mg', '42/1', NULL, NULL, NULL, false, false, false, NULL, NULL, 1796033118592);
+INSERT INTO chatbox.log VALUES (2, 'main', 1, 'message', 'system', '', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796033118623);
+INSERT INTO chatbox.log VALUES (4, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 1, true, false, false, NULL, NULL, 1796033118678);
+INSERT INTO chatbox.log VALUES (7, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_3uj36vy30u520n0mf8mg', '42/5', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796033118711);
+INSERT INTO chatbox.log VALUES (5, 'main', 1, 'edit', 'person', '42', 'User 42', NULL, 0, 'con_3uj36vy30u520n0mf8mg', 'u845000003', 3, NULL, NULL, false, false, false, NULL, NULL, 1796033118711);
+INSERT INTO chatbox.log VALUES (3, 'main', 1, 'message', 'person', '42', 'User 42', NULL, 0, 'con_3uj36vy30u520n0mf8mg', '42/3', NULL, NULL, NULL, false, false, true, 5, NULL, 1796033118659);
+INSERT INTO chatbox.log VALUES (6, 'main', 1, 'reaction', 'person', '42', 'User 42', NULL, 0, 'con_3uj36vy30u520n0mf8mg', 'u845000004', 3, NULL, NULL, false, false, false, NULL, NULL, 1796033118711);
+INSERT INTO chatbox.log VALUES (8, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 2, true, false, false, NULL, NULL, 1796033118745);
+INSERT INTO chatbox.log VALUES (10, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 3, true, false, false, NULL, NULL, 1796033118793);
+INSERT INTO chatbox.log VALUES (11, 'main', 2, 'edit', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e2', 9, NULL, NULL, false, false, false, NULL, NULL, 1796033118793);
+INSERT INTO chatbox.log VALUES (9, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e1', NULL, NULL, NULL, false, false, true, 11, NULL, 1796033118786);
+INSERT INTO chatbox.log VALUES (12, 'main', 2, 'reaction', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e3', 9, NULL, NULL, false, false, false, NULL, NULL, 1796033118799);
+INSERT INTO chatbox.log VALUES (13, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 10, NULL, NULL, false, false, false, NULL, NULL, 1796033118806);
+INSERT INTO chatbox.log VALUES (15, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 4, true, false, false, NULL, NULL, 1796033118819);
+INSERT INTO chatbox.log VALUES (16, 'main', 2, 'delete', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e5', 14, NULL, NULL, false, false, false, NULL, NULL, 1796033118819);
+INSERT INTO chatbox.log VALUES (14, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e4', NULL, NULL, NULL, false, false, true, 16, NULL, 1796033118809);
+INSERT INTO chatbox.log VALUES (17, 'main', 2, 'message', 'person', 'ann', 'Ann', NULL, 0, 'con_gdagr8qyqrxrbg2mmgar', 'e6', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796033118832);
+INSERT INTO chatbox.log VALUES (18, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 15, NULL, NULL, false, false, false, NULL, NULL, 1796033118838);
+INSERT INTO chatbox.log VALUES (19, 'main', 2, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, 5, true, false, false, NULL, NULL, 1796033118853);
+INSERT INTO chatbox.log VALUES (20, 'main', 2, 'outcome', 'system', '', NULL, NULL, 0, NULL, NULL, 19, NULL, NULL, false, false, false, NULL, NULL, 1796033118885);
+INSERT INTO chatbox.log VALUES (21, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_en0jmqr03syarc7r0fe5', 's1', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796033118911);
+INSERT INTO chatbox.log VALUES (22, 'main', 3, 'message', 'person', 'bo', NULL, NULL, 0, 'con_en0jmqr03syarc7r0fe5', 's2', NULL, NULL, NULL, false, false, true, NULL, NULL, 1796033118939);
+INSERT INTO chatbox.log VALUES (23, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796033119211);
+INSERT INTO chatbox.log VALUES (24, 'main', 1, 'message', 'mailbox', 'main', NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, true, false, false, NULL, NULL, 1796033119258);
 
 
 --
 -- Data for Name: media; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.media VALUES (7, 0, 'ready', '{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
-INSERT INTO chatbox.media VALUES (8, 0, 'ready', '{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
-INSERT INTO chatbox.media VALUES (17, 0, 'ready', '{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}', NULL, 'a.txt', 'text/plain', 5, NULL);
-INSERT INTO chatbox.media VALUES (19, 0, 'ready', '{"state":"ready","id":"file_7ay0fncmzuf5utea88av"}', NULL, 'a.txt', 'text/plain', 5, NULL);
+INSERT INTO chatbox.media VALUES (7, 0, 'ready', '{"state":"ready","id":"file_m5x9vbpx0z2z6hstdwkh"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
+INSERT INTO chatbox.media VALUES (8, 0, 'ready', '{"state":"ready","id":"file_m5x9vbpx0z2z6hstdwkh"}', NULL, 'notes.txt', 'text/plain', 10, NULL);
+INSERT INTO chatbox.media VALUES (17, 0, 'ready', '{"state":"ready","id":"file_vrz6098s0chq8js76jaj"}', NULL, 'a.txt', 'text/plain', 5, NULL);
+INSERT INTO chatbox.media VALUES (19, 0, 'ready', '{"state":"ready","id":"file_vrz6098s0chq8js76jaj"}', NULL, 'a.txt', 'text/plain', 5, NULL);
 
 
 --
 -- Data for Name: members; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.members VALUES (2, 'main', 'main', 17, 17, false, NULL, NULL);
-INSERT INTO chatbox.members VALUES (3, 'mbx_mhdxezr7bvj207w4c24v', 'main', 22, 0, false, NULL, NULL);
+INSERT INTO chatbox.members VALUES (2, 'main', 'main', 18, 18, false, NULL, NULL);
+INSERT INTO chatbox.members VALUES (3, 'mbx_29gj0nb9rse0sp4e9r7q', 'main', 22, 0, false, NULL, NULL);
 INSERT INTO chatbox.members VALUES (1, 'main', 'main', 7, 8, false, NULL, NULL);
 
 
@@ -2204,32 +2206,33 @@ INSERT INTO chatbox.members VALUES (1, 'main', 'main', 7, 8, false, NULL, NULL);
 -- Data for Name: notes; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (1, 'main', 1796030955009, 'operator', 'add_connection', 'con_tjbycqgtydwcx53f28sx');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (2, 'main', 1796030955296, 'operator', 'add_connection', 'con_dfstnxdb2878s5tqa33c');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (3, 'main', 1796030955373, 'operator', 'create_credential', 'crd_kug3wrepn92t9dadptka');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (4, 'main', 1796030955377, 'operator', 'create_token', 'cbx_evht40k2u0wjxfvhdrnd');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (5, 'main', 1796030955385, 'operator', 'create_mailbox', 'mbx_mhdxezr7bvj207w4c24v');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (6, 'main', 1796030955392, 'operator', 'create_subscription', 'sub_9gwct7ee6mfq6fnx7v3n');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (7, 'main', 1796030955402, 'operator', 'add_connection', 'con_y9amg4gw5td4fz35tpvt');
-INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (8, 'main', 1796030955856, 'operator', 'replace_mcp_token', 'main');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (1, 'main', 1796033118534, 'operator', 'add_connection', 'con_3uj36vy30u520n0mf8mg');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (2, 'main', 1796033118773, 'operator', 'add_connection', 'con_gdagr8qyqrxrbg2mmgar');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (3, 'main', 1796033118843, 'operator', 'create_credential', 'crd_d5ktfacbgnyzcwcbacet');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (4, 'main', 1796033118856, 'operator', 'create_token', 'cbx_scxdt8bpugraq89rta5f');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (5, 'main', 1796033118863, 'operator', 'create_mailbox', 'mbx_29gj0nb9rse0sp4e9r7q');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (6, 'main', 1796033118873, 'operator', 'create_subscription', 'sub_ek5dufhyck27grvqwwxz');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (7, 'main', 1796033118894, 'operator', 'add_connection', 'con_en0jmqr03syarc7r0fe5');
+INSERT INTO chatbox.notes OVERRIDING SYSTEM VALUE VALUES (8, 'main', 1796033119111, 'operator', 'replace_mcp_token', 'main');
 
 
 --
 -- Data for Name: outbox; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.outbox VALUES (1, 'main', 2, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Hello! Write to me and I will answer."}]}]}', false, 'delivered', 0, NULL, 1796034555137, 1, '42/2', NULL, NULL, 1796030955137, 1796030955178);
-INSERT INTO chatbox.outbox VALUES (2, 'main', 4, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: good morning"}]}]}', false, 'delivered', 0, NULL, 1796034555200, 2, '42/4', NULL, NULL, 1796030955200, 1796030955213);
-INSERT INTO chatbox.outbox VALUES (3, 'main', 8, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: (file: notes.txt)"}]}],"attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_jbq6ze0ftef0nwj9yc93"}}]}', false, 'delivered', 0, NULL, 1796034555255, 3, '42/6', NULL, NULL, 1796030955255, 1796030955287);
-INSERT INTO chatbox.outbox VALUES (4, 'main', 10, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: there are horses outside"}]}]}', false, 'failed', 0, NULL, 1796034555325, 1, NULL, NULL, 'nothing can be sent to alpha', 1796030955325, 1796030955339);
-INSERT INTO chatbox.outbox VALUES (5, 'main', 16, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: a mistake"}]}]}', false, 'failed', 0, NULL, 1796034555356, 2, NULL, NULL, 'nothing can be sent to alpha', 1796030955356, 1796030955369);
-INSERT INTO chatbox.outbox VALUES (6, 'main', 19, 0, 2, 'con_dfstnxdb2878s5tqa33c', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: look"},"break",{"text":"(file: a.txt)"}]},{"paragraph":[{"text":"[file: a.txt]"}]}]}', false, 'failed', 0, NULL, 1796034555371, 3, NULL, NULL, 'nothing can be sent to alpha', 1796030955371, 1796030955379);
-INSERT INTO chatbox.outbox VALUES (8, 'main', 21, 0, 3, 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'delivered', 0, NULL, 1796635755414, 1, NULL, NULL, NULL, 1796030955414, 1796030955443);
-INSERT INTO chatbox.outbox VALUES (7, 'main', 21, 0, 3, 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "new_chat", "reason": null, "mailbox": "mbx_mhdxezr7bvj207w4c24v", "delivery": null, "connection": "con_y9amg4gw5td4fz35tpvt"}}', false, 'delivered', 0, NULL, 1796117355414, 1, NULL, NULL, NULL, 1796030955414, 1796030955451);
-INSERT INTO chatbox.outbox VALUES (9, 'main', 22, 0, 3, 'mbx_mhdxezr7bvj207w4c24v', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'failed', 0, NULL, 1796635755454, 2, NULL, NULL, 'the endpoint answered 400', 1796030955454, 1796030955460);
-INSERT INTO chatbox.outbox VALUES (10, 'main', 22, 0, 3, 'sub_9gwct7ee6mfq6fnx7v3n', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "delivery_failed", "reason": "the endpoint answered 400", "mailbox": "mbx_mhdxezr7bvj207w4c24v", "delivery": 9, "connection": null}}', false, 'delivered', 0, NULL, 1796117355460, 2, NULL, NULL, NULL, 1796030955460, 1796030955752);
-INSERT INTO chatbox.outbox VALUES (11, 'main', 23, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"good evening"}]}]}', false, 'delivered', 0, NULL, 1796034555904, 4, '42/7', NULL, NULL, 1796030955904, 1796030955933);
-INSERT INTO chatbox.outbox VALUES (12, 'main', 24, 0, 1, 'con_tjbycqgtydwcx53f28sx', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Lights out?"}]}]}', false, 'delivered', 0, NULL, 1796034555940, 5, '42/8', NULL, NULL, 1796030955940, 1796030955968);
+INSERT INTO chatbox.outbox VALUES (1, 'main', 2, 0, 1, 'con_3uj36vy30u520n0mf8mg', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Hello! Write to me and I will answer."}]}]}', false, 'delivered', 0, NULL, 1796036718623, 1, '42/2', NULL, NULL, 1796033118623, 1796033118651);
+INSERT INTO chatbox.outbox VALUES (2, 'main', 4, 0, 1, 'con_3uj36vy30u520n0mf8mg', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: good morning"}]}]}', false, 'delivered', 0, NULL, 1796036718678, 2, '42/4', NULL, NULL, 1796033118678, 1796033118720);
+INSERT INTO chatbox.outbox VALUES (3, 'main', 8, 0, 1, 'con_3uj36vy30u520n0mf8mg', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: (file: notes.txt)"}]}],"attachments":[{"name":"notes.txt","mime":"text/plain","size":10,"media":{"state":"ready","id":"file_m5x9vbpx0z2z6hstdwkh"}}]}', false, 'delivered', 0, NULL, 1796036718745, 3, '42/6', NULL, NULL, 1796033118745, 1796033118767);
+INSERT INTO chatbox.outbox VALUES (4, 'main', 10, 0, 2, 'con_gdagr8qyqrxrbg2mmgar', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: there are horses outside"}]}]}', false, 'failed', 0, NULL, 1796036718793, 1, NULL, NULL, 'nothing can be sent to alpha', 1796033118793, 1796033118806);
+INSERT INTO chatbox.outbox VALUES (5, 'main', 15, 0, 2, 'con_gdagr8qyqrxrbg2mmgar', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: a mistake"}]}]}', false, 'failed', 0, NULL, 1796036718819, 2, NULL, NULL, 'nothing can be sent to alpha', 1796033118819, 1796033118838);
+INSERT INTO chatbox.outbox VALUES (6, 'main', 19, 0, 2, 'con_gdagr8qyqrxrbg2mmgar', 'chat/2', 'idempotent', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"You said: look"},"break",{"text":"(file: a.txt)"}]},{"paragraph":[{"text":"[file: a.txt]"}]}]}', false, 'failed', 0, NULL, 1796036718853, 3, NULL, NULL, 'nothing can be sent to alpha', 1796033118853, 1796033118885);
+INSERT INTO chatbox.outbox VALUES (7, 'main', 19, 0, 2, 'sub_ek5dufhyck27grvqwwxz', 'events', 'idempotent', 'event', '{"event": {"chat": 2, "type": "delivery_failed", "reason": "nothing can be sent to alpha", "mailbox": "main", "delivery": 6, "connection": null}}', false, 'delivered', 0, NULL, 1796119518885, 1, NULL, NULL, NULL, 1796033118885, 1796033118924);
+INSERT INTO chatbox.outbox VALUES (8, 'main', 21, 0, 3, 'sub_ek5dufhyck27grvqwwxz', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "new_chat", "reason": null, "mailbox": "mbx_29gj0nb9rse0sp4e9r7q", "delivery": null, "connection": "con_en0jmqr03syarc7r0fe5"}}', false, 'delivered', 0, NULL, 1796119518911, 1, NULL, NULL, NULL, 1796033118911, 1796033118939);
+INSERT INTO chatbox.outbox VALUES (9, 'main', 21, 0, 3, 'mbx_29gj0nb9rse0sp4e9r7q', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'failed', 0, NULL, 1796637918911, 1, NULL, NULL, 'the endpoint answered 400', 1796033118911, 1796033118949);
+INSERT INTO chatbox.outbox VALUES (10, 'main', 22, 0, 3, 'mbx_29gj0nb9rse0sp4e9r7q', 'chat/3', 'idempotent', 'hand', '{"focal":false}', false, 'delivered', 0, NULL, 1796637918939, 1, NULL, NULL, NULL, 1796033118939, 1796033118961);
+INSERT INTO chatbox.outbox VALUES (11, 'main', 21, 0, 3, 'sub_ek5dufhyck27grvqwwxz', 'events', 'idempotent', 'event', '{"event": {"chat": 3, "type": "delivery_failed", "reason": "the endpoint answered 400", "mailbox": "mbx_29gj0nb9rse0sp4e9r7q", "delivery": 9, "connection": null}}', false, 'delivered', 0, NULL, 1796119518949, 2, NULL, NULL, NULL, 1796033118949, 1796033119104);
+INSERT INTO chatbox.outbox VALUES (12, 'main', 23, 0, 1, 'con_3uj36vy30u520n0mf8mg', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"good evening"}]}]}', false, 'delivered', 0, NULL, 1796036719211, 4, '42/7', NULL, NULL, 1796033119211, 1796033119264);
+INSERT INTO chatbox.outbox VALUES (13, 'main', 24, 0, 1, 'con_3uj36vy30u520n0mf8mg', 'chat/1', 'ambiguous', 'send', '{"verb":"send","markup":[{"paragraph":[{"text":"Lights out?"}]}]}', false, 'delivered', 0, NULL, 1796036719258, 4, '42/8', NULL, NULL, 1796033119258, 1796033119282);
 
 
 --
@@ -2244,28 +2247,28 @@ INSERT INTO chatbox.persons VALUES (2, 'main', NULL);
 -- Data for Name: readers; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.readers VALUES ('mbx_mhdxezr7bvj207w4c24v', 'main', 'mailbox', 'shop', 'push', 'chat', NULL, 0, NULL, NULL, 'active', 1, NULL, 0, 1796030955385);
-INSERT INTO chatbox.readers VALUES ('sub_9gwct7ee6mfq6fnx7v3n', 'main', 'subscription', 'sub_9gwct7ee6mfq6fnx7v3n', 'push', NULL, NULL, 0, NULL, NULL, 'active', 0, '["new_chat","delivery_failed"]', 0, 1796030955392);
-INSERT INTO chatbox.readers VALUES ('main', 'main', 'mailbox', 'main', 'pull', 'session', 1, 1, NULL, NULL, 'active', 0, NULL, 0, 1796030954904);
+INSERT INTO chatbox.readers VALUES ('sub_ek5dufhyck27grvqwwxz', 'main', 'subscription', 'sub_ek5dufhyck27grvqwwxz', 'push', NULL, NULL, 0, NULL, NULL, 'active', 0, '["new_chat","delivery_failed"]', 0, 1796033118873);
+INSERT INTO chatbox.readers VALUES ('mbx_29gj0nb9rse0sp4e9r7q', 'main', 'mailbox', 'shop', 'push', 'chat', NULL, 0, NULL, NULL, 'active', 0, NULL, 0, 1796033118863);
+INSERT INTO chatbox.readers VALUES ('main', 'main', 'mailbox', 'main', 'pull', 'session', 1, 1, NULL, NULL, 'active', 0, NULL, 0, 1796033118422);
 
 
 --
 -- Data for Name: records; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.records VALUES ('credential', 'crd_kug3wrepn92t9dadptka', 'main', 'signs', 1, '[]', 1796030955373, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"/8MZJh+hLDbI/q551ie+7Fc1Fhx7AcfzCPgounMqsUj7VKfGdJvAVcow4tJzC/+/BAI2TyiH5OKhp7k25QvO/1IV0GC7sJPMdk3w8LtDwn4y5Ih9qCu3NwnN"}}');
-INSERT INTO chatbox.records VALUES ('credential', 'crd_nwhbmebv482bgeagt84u', 'main', 'signing of mbx_mhdxezr7bvj207w4c24v', 1, '[]', 1796030955385, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"qLZlNthB68r535xE3Gy2pP+kN8besaLtqKvQnfTGbynAMIGXZ5Reio3lP4Vqj961ZFj94HnvSZVH04xsC9xHowvk33oW6snXfIvgAVig6HSctPfNmOW7gVFS"}}');
-INSERT INTO chatbox.records VALUES ('mailbox', 'mbx_mhdxezr7bvj207w4c24v', 'main', 'shop', 1, '["crd_nwhbmebv482bgeagt84u"]', 1796030955385, '{"webhook_url":"http://127.0.0.1:42013/hook","auth":null,"signing":["crd_nwhbmebv482bgeagt84u"],"templates":{"notification":"$TEXT"}}');
-INSERT INTO chatbox.records VALUES ('credential', 'crd_ur52ejfvfvyymrzbtduv', 'main', 'signing of sub_9gwct7ee6mfq6fnx7v3n', 1, '[]', 1796030955392, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"/Q46845+TFPibYvPi66Q6/L1odHod/pvQ2Dq9dJnDK/gX76SGOzl9r54ekIJP0SCXqOyqoxg9iJ+5Xls7NwfF7eu5+Aeb91DxkuXVT5XJ/tDoOvHBf6LVZML"}}');
-INSERT INTO chatbox.records VALUES ('subscription', 'sub_9gwct7ee6mfq6fnx7v3n', 'main', 'sub_9gwct7ee6mfq6fnx7v3n', 1, '["crd_ur52ejfvfvyymrzbtduv"]', 1796030955392, '{"url":"http://127.0.0.1:42013/hook","signing":["crd_ur52ejfvfvyymrzbtduv"]}');
-INSERT INTO chatbox.records VALUES ('question', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 'main', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 2, '[]', 1796030955926, '{"id":"lights","chat":1,"text":"Lights out?","choices":[],"until":1796031555925,"row":24,"end":null}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_d5ktfacbgnyzcwcbacet', 'main', 'signs', 1, '[]', 1796033118843, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"TiFe3IUOJYCG93ihPb/O4sjpZFPWceg9AZvm426rArMJCsOcTDdC/9k72xuVkqaTR+YoPrhHO5v7UGL7G76HfZ8H76Lo7Vd+xykwLoi340b05Gw4Cm7Fax8E"}}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_jxmhtthpywta9yb76thu', 'main', 'signing of mbx_29gj0nb9rse0sp4e9r7q', 1, '[]', 1796033118863, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"rHuI5ByYXO72MTJhAixSpiJo8DLmTU0uVvHFSUNoXJGI3uHXh92/ysvO79Rfu3ZvX6zpYf5BUk9qaqA+V040dRjAG6ObOC7RpkeFxz9gTX3hs05Ox8VGYN74"}}');
+INSERT INTO chatbox.records VALUES ('mailbox', 'mbx_29gj0nb9rse0sp4e9r7q', 'main', 'shop', 1, '["crd_jxmhtthpywta9yb76thu"]', 1796033118863, '{"webhook_url":"http://127.0.0.1:37645/hook","auth":null,"signing":["crd_jxmhtthpywta9yb76thu"],"templates":{"notification":"$TEXT"}}');
+INSERT INTO chatbox.records VALUES ('credential', 'crd_cang3ftn4yyuzmuwn6as', 'main', 'signing of sub_ek5dufhyck27grvqwwxz', 1, '[]', 1796033118873, '{"kind":"signing","sealed":{"key":"630dcd2966c43366","sealed":"+NGz6Avq53xpzGPdll5RAs8Iw1TvXc4rWkIWZI0WznLsmuZiZquSECslaJpu5tRXtILE5U7WossFyjtUqui5h5hn+v0tdUkw3RVdceI+uNSOiYoEl+7j5+wh"}}');
+INSERT INTO chatbox.records VALUES ('subscription', 'sub_ek5dufhyck27grvqwwxz', 'main', 'sub_ek5dufhyck27grvqwwxz', 1, '["crd_cang3ftn4yyuzmuwn6as"]', 1796033118873, '{"url":"http://127.0.0.1:37645/hook","signing":["crd_cang3ftn4yyuzmuwn6as"]}');
+INSERT INTO chatbox.records VALUES ('question', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 'main', 'db4c5404ab9b7ed63e330e68ba3a00a6b2e9bfd8d3c288313cc8f60b5f51e602', 2, '[]', 1796033119228, '{"id":"lights","chat":1,"text":"Lights out?","choices":[],"until":1796033719225,"row":24,"end":null}');
 
 
 --
 -- Data for Name: remembered; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.remembered VALUES ('6cf0671f8041d4afb35cfc61750c9421189efed0516fda8f2a348e4168a2ccb1', '1a25ade8b82b5eabc939e63fc0e461607b2bf04adf489452ea5c305406481fcc', '{"key":"630dcd2966c43366","sealed":"GwZZTP3oMvii2BFiLqWmZkuiYvbcjYry7cNitR+23R1ZujfJFXAL9lZM6x8e6GwsJLdcqGEAiOJ9+WLtJjCX0/23K1CDLB4dYxowyheVCzEsQiAkQytwAxZxtmRcJxOg5kp5n0Uy/iP3mKgvGwq2UVz9e693hSlB5VYnqYtaPcBdduLZ2zeUGCQTHbHxAPm3JKgX4wQReRmosqKnT0uADCiYsS1ro0NnD8TA7nzsUImQ9ZfueDOnzVxsxVRocdjSwVhaZQH4SypovEGjASbUk+wWvsGgFkFeR3JUDBDf0r++vsw+"}', 1796117355373);
+INSERT INTO chatbox.remembered VALUES ('6cf0671f8041d4afb35cfc61750c9421189efed0516fda8f2a348e4168a2ccb1', '1a25ade8b82b5eabc939e63fc0e461607b2bf04adf489452ea5c305406481fcc', '{"key":"630dcd2966c43366","sealed":"7jn1yJ8hEi8/tpSbCqeIrodB6L+5VQ8QFP9Y40n9kVZWMyCiUnaDT98MKbOgQLFFmzNa48EDZDTUZ5Hdl4/9RakfOm7Jj/T4zWELLB70IRrKZ8g0rRDor7xzubde5JnxN3yFIceEmP8L0Kw2NAEi0EAyT9GVwHiLf1MCvmw0u9yswbHmsHZgCGNWey/eKXAQ/azX1AFg+8En4T2ld95Czugc2AZCzh/TdW+2P1t1uLWqlUfLOcmP1R2QtLHKYsIIos2kWu1oLNCLRgS/WgOv0193e0jBqPq7vuAJv4rlxCocF+dQ"}', 1796119518843);
 
 
 --
@@ -2281,36 +2284,36 @@ INSERT INTO chatbox.schema_version VALUES (true, 1);
 
 INSERT INTO chatbox.sessions VALUES (1, 'main', 'main', 1, NULL);
 INSERT INTO chatbox.sessions VALUES (2, 'main', 'main', NULL, 2);
-INSERT INTO chatbox.sessions VALUES (3, 'main', 'mbx_mhdxezr7bvj207w4c24v', 2, NULL);
+INSERT INTO chatbox.sessions VALUES (3, 'main', 'mbx_29gj0nb9rse0sp4e9r7q', 2, NULL);
 
 
 --
 -- Data for Name: state; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.state VALUES ('con_dfstnxdb2878s5tqa33c', 'place', 1, '{"key":"630dcd2966c43366","sealed":"9gwL5UoVTzPdIzCB/AqpG0kGtXE406tmPN5ym65hr3O+t/GHy4xiHBueABXNOQ=="}');
+INSERT INTO chatbox.state VALUES ('con_gdagr8qyqrxrbg2mmgar', 'place', 1, '{"key":"630dcd2966c43366","sealed":"y9NUD8jXuRZFdHXLNZa5MWL4qmcWogJSPY9OoYp/vQ3csS6JLYKUhFTleMW+Sw=="}');
 
 
 --
 -- Data for Name: tokens; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.tokens VALUES ('inbound_2q37pgf89dnp8w84k0f0', 'main', 'fc694c1825faed36f969caf7d7f0800916289db956b7cfeffdd1fd52f282b59f', 'con_dfstnxdb2878s5tqa33c', '["inbound"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('cbx_evht40k2u0wjxfvhdrnd', 'main', '816f1655bb5d916ec81cc32e74a680bc6ab548f95952c49a2a5ee039d986f5fe', 'looks', '["admin"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('mcp_fbd8163c4869448149e3', 'main', '2601ced49607e148f86b377b5c9c50681a7a6f043747a79b062f5040d57fed80', 'mbx_mhdxezr7bvj207w4c24v', '["mcp"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('inbound_z2xeanw0hhhbv73ut2nr', 'main', '93f2beff5ceb10bffc4fbab6a2d5211a2ed8c335c401f6595304caccb41fb138', 'con_y9amg4gw5td4fz35tpvt', '["inbound"]', NULL);
-INSERT INTO chatbox.tokens VALUES ('mcp_0d6e4079e36703ebd37c', 'main', 'ae10a152150b79fa6c17eaf41f8d0635fef2f8408f781a729f54541ae3a25b91', 'main', '["mcp"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('inbound_ebfejs8mgpuw8jm66wjx', 'main', '089f76964f9fa51d020c5b63077cbd55cfa3e0e60597296f4d851addf70dd9e6', 'con_gdagr8qyqrxrbg2mmgar', '["inbound"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('cbx_scxdt8bpugraq89rta5f', 'main', 'd6237e7a45814a499a3638de8f3934956047c7a3f85f1472178e2c9b4d49c879', 'looks', '["admin"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('mcp_bd6446d92ac673ae1413', 'main', '0b34594e93590017c5fa5e205aef8bd835a882bc64648445a34c0d67c6aaa353', 'mbx_29gj0nb9rse0sp4e9r7q', '["mcp"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('inbound_4kcynyaj4cxn78tjsnwj', 'main', '9d41927048f4ccf38f5c8be8ea364ceddab873d672f0c5abedc6234e4dd2f629', 'con_en0jmqr03syarc7r0fe5', '["inbound"]', NULL);
+INSERT INTO chatbox.tokens VALUES ('mcp_0d6e4079e36703ebd37c', 'main', 'a5f2664887a788bb7064932f8ae85c89cf0660b5bc03e40453ba76f5d26c5bfb', 'main', '["mcp"]', NULL);
 
 
 --
 -- Data for Name: turns; Type: TABLE DATA; Schema: chatbox; Owner: -
 --
 
-INSERT INTO chatbox.turns VALUES (1, 'main', 'session/1', 1, 3, 1, 3, 1, 'done', NULL, NULL, 0, 1796030955182);
-INSERT INTO chatbox.turns VALUES (2, 'main', 'session/1', 2, 7, 1, 7, 1, 'done', NULL, NULL, 0, 1796030955238);
-INSERT INTO chatbox.turns VALUES (3, 'main', 'session/2', 1, 9, 2, 9, 1, 'done', NULL, NULL, 0, 1796030955318);
-INSERT INTO chatbox.turns VALUES (4, 'main', 'session/2', 2, 13, 2, 14, 1, 'done', NULL, NULL, 0, 1796030955337);
-INSERT INTO chatbox.turns VALUES (5, 'main', 'session/2', 3, 17, 2, 17, 1, 'done', NULL, NULL, 0, 1796030955360);
+INSERT INTO chatbox.turns VALUES (1, 'main', 'session/1', 1, 3, 1, 3, 1, 'done', NULL, NULL, 0, 1796033118659);
+INSERT INTO chatbox.turns VALUES (2, 'main', 'session/1', 2, 7, 1, 7, 1, 'done', NULL, NULL, 0, 1796033118732);
+INSERT INTO chatbox.turns VALUES (3, 'main', 'session/2', 1, 9, 2, 9, 1, 'done', NULL, NULL, 0, 1796033118786);
+INSERT INTO chatbox.turns VALUES (4, 'main', 'session/2', 2, 14, 2, 14, 1, 'done', NULL, NULL, 0, 1796033118809);
+INSERT INTO chatbox.turns VALUES (5, 'main', 'session/2', 3, 17, 2, 18, 1, 'done', NULL, NULL, 0, 1796033118832);
 
 
 --

@@ -298,11 +298,6 @@ BEGIN
       wait IS NOT NULL, now
     FROM a;
   END IF;
-  IF v_focal THEN  -- a row of the focal chat is consumed as it comes
-    UPDATE members m SET seen = greatest(m.seen, a.seq)
-    FROM (SELECT chat, mailbox, max(seq) AS seq FROM unnest(v_all) WHERE state = 'new' AND focal = chat GROUP BY 1, 2) a
-    WHERE m.chat = a.chat AND m.reader = a.mailbox;
-  END IF;
   IF v_files THEN
     PERFORM chatbox_files_v1(a.seq, a.files) FROM unnest(v_all) a WHERE a.state = 'new' AND a.files IS NOT NULL;
   END IF;
@@ -325,6 +320,12 @@ BEGIN
   END IF;
   IF v_hands THEN
     v_handed := chatbox_hand_v1(v_all, now);
+  END IF;
+  -- A row of the focal chat is consumed as it comes: after lanes, as whoever holds one does.
+  IF v_focal THEN
+    UPDATE members m SET seen = greatest(m.seen, a.seq)
+    FROM (SELECT chat, mailbox, max(seq) AS seq FROM unnest(v_all) WHERE state = 'new' AND focal = chat GROUP BY 1, 2) a
+    WHERE m.chat = a.chat AND m.reader = a.mailbox;
   END IF;
   IF v_cursors THEN
     UPDATE connections SET cursor = a."cursor" FROM (

@@ -134,8 +134,9 @@ BEGIN
   IF v_to IN ('delivered', 'failed', 'unknown', 'expired') THEN
     UPDATE members SET handed = greatest(handed, v_seq) WHERE chat = v_chat AND reader = v_reader;
   END IF;
-  UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 WHEN 'failed' THEN fails + 1 WHEN 'unknown' THEN fails + 1
-      WHEN 'expired' THEN fails + 1 ELSE fails END WHERE id = v_reader;
+  -- Not touched where it stays as it is: others would wait for it, and we for lanes that they hold.
+  UPDATE readers SET fails = CASE v_to WHEN 'delivered' THEN 0 ELSE fails + 1 END
+    WHERE id = v_reader AND (v_to IN ('failed', 'unknown', 'expired') OR v_to = 'delivered' AND fails > 0);
   UPDATE readers SET status = 'paused' WHERE id = v_reader AND status = 'active' AND fails >= v_most
     RETURNING kind INTO v_kind;
   IF v_kind = 'mailbox' THEN
