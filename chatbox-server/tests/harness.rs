@@ -110,10 +110,15 @@ async fn fifty_lines_with_a_webhook_and_tools_answer_everybody_where_they_wrote(
     let welcome = platform.until_messages(ADA, 1, SOON).await;
     welcome.expect("the owner is welcomed");
 
-    // Two chats at once, one after the other and back: each answer goes where its question came from.
+    // Two chats at once, and again: each answer goes where its question came from. What came into a chat before it was turned
+    // to would be in what turning to it tells, and this agent does not look there.
     for n in 0..3 {
         platform.say(ADA, ADA, &format!("alone {n}"));
         platform.say(GROUP, ADA, &format!("@test_bot together {n}"));
+        let alone = platform.until_messages(ADA, n + 2, SOON).await;
+        alone.expect("it is answered");
+        let together = platform.until_messages(GROUP, n + 1, SOON).await;
+        together.expect("it is answered");
     }
     let said = |messages: Vec<telegram::BotMessage>| -> Vec<String> {
         messages.into_iter().map(|message| message.text).collect()
