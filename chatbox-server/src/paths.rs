@@ -136,6 +136,22 @@ fn home(variable: &str, below: &str) -> Result<PathBuf, Failure> {
 /// # Errors
 /// `io_error`.
 pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    write(path, contents, |_| Ok(())).map(drop)
+}
+
+/// The same, held for as long as this process keeps what it is given: from the moment at which the file has its name.
+///
+/// # Errors
+/// `io_error`.
+pub fn write_held(path: &Path, contents: &[u8]) -> Result<fs::File, Failure> {
+    write(path, contents, fs::File::lock)
+}
+
+fn write(
+    path: &Path,
+    contents: &[u8],
+    before: impl FnOnce(&fs::File) -> std::io::Result<()>,
+) -> Result<fs::File, Failure> {
     let failed = |error| Failure::io(&format!("cannot write {}", path.display()), &error);
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
@@ -143,21 +159,14 @@ pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     let mut file = options.open(&draft).map_err(failed)?;
     file.write_all(contents)
         .and_then(|()| file.sync_all())
+        .and_then(|()| before(&file))
         .map_err(failed)?;
     fs::rename(&draft, path).map_err(failed)?;
     // That it has its name now must outlast the power, too.
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let folder = folder.map_or(Ok(()), |it| fs::File::open(it)?.sync_all());
-    folder.map_err(failed)
-}
-
-/// Holds a file for as long as this process lives.
-///
-/// # Errors
-/// `io_error`.
-pub fn hold(path: &Path) -> Result<fs::File, Failure> {
-    let held = fs::File::open(path).and_then(|file| file.lock().map(|()| file));
-    held.map_err(|error| Failure::io(&format!("cannot hold {}", path.display()), &error))
+    folder.map_err(failed)?;
+    Ok(file)
 }
 
 /// Whether somebody holds the file. Who was killed does not, whatever runs under its number or at its port now.

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{self, Names};
 use crate::media::Folder;
 use crate::nodes;
-use crate::paths::{DataDir, hold, me, read_small, secret_from_env, write_private};
+use crate::paths::{DataDir, me, read_small, secret_from_env, write_held, write_private};
 use crate::tidings::{Telling, Tidings};
 use crate::vault::Keys;
 use crate::webhook::{Hook, Webhooks};
@@ -112,8 +112,7 @@ pub async fn serve(start: Start) -> Result<(), Failure> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let own = serde_json::to_vec(&own).expect("three fields are JSON");
-    write_private(&start.data.serve_json(), &own)?;
-    let _held = hold(&start.data.serve_json())?;
+    let _held = write_held(&start.data.serve_json(), &own)?;
     let stop = tokio_util::sync::CancellationToken::new();
     let limits = start.config.limits.clone();
     let serving = tokio::spawn(http::listen(listener, opened.router, limits, stop.clone()));

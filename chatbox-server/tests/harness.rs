@@ -28,7 +28,12 @@ impl Harness {
             .arg(HARNESS)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("CHATBOX_MCP_URL", mcp["mcp_url"].as_str().expect("a URL"))
+            .env(
+                "CHATBOX_MCP_URL",
+                mcp["mcp_url"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("no URL: {mcp}")),
+            )
             .env(
                 "CHATBOX_MCP_TOKEN",
                 mcp["mcp_token"].as_str().expect("a token"),
