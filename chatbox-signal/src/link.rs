@@ -53,12 +53,13 @@ impl Link {
     pub fn after(self, seen: Seen) -> Self {
         match (self, seen) {
             (_, Seen::Account(account)) => Self::Ready { account },
-            (_, Seen::Code(uri)) => Self::Linking { uri },
+            // A code is good until it is scanned or another one is made.
+            (_, Seen::Code(uri)) | (Self::Linking { uri }, Seen::NoAccount) => {
+                Self::Linking { uri }
+            }
             (Self::Ready { account } | Self::Revoked { account }, Seen::NoAccount) => {
                 Self::Revoked { account }
             }
-            // A code is good until it is scanned or another one is made.
-            (Self::Linking { uri }, Seen::NoAccount) => Self::Linking { uri },
             (Self::Unlinked, Seen::NoAccount) => Self::Unlinked,
         }
     }

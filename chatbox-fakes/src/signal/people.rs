@@ -89,7 +89,7 @@ impl State {
         if !files.is_empty() {
             data["attachments"] = json!(files);
         }
-        let mut envelope = self.by(say.from, time);
+        let mut envelope = Self::by(say.from, time);
         envelope["dataMessage"] = grouped(data, say.group.as_deref());
         let told = Told {
             from: say.from,
@@ -120,7 +120,7 @@ impl State {
         to
     }
 
-    fn by(&self, who: u32, time: i64) -> Value {
+    fn by(who: u32, time: i64) -> Value {
         json!({
             "source": uuid(who), "sourceNumber": null, "sourceUuid": uuid(who), "sourceName": format!("Person {who}"),
             "sourceDevice": 1, "timestamp": time, "serverReceivedTimestamp": time, "serverDeliveredTimestamp": time,
@@ -132,7 +132,7 @@ impl State {
             return;
         };
         let data = json!({"timestamp": time, "message": text, "expiresInSeconds": 0});
-        let mut envelope = self.by(told.from, time);
+        let mut envelope = Self::by(told.from, time);
         let data = grouped(data, told.group.as_deref());
         envelope["editMessage"] = json!({"targetSentTimestamp": timestamp, "dataMessage": data});
         self.tell(envelope);
@@ -144,7 +144,7 @@ impl State {
         };
         let data =
             json!({"timestamp": time, "message": null, "remoteDelete": {"timestamp": timestamp}});
-        let mut envelope = self.by(told.from, time);
+        let mut envelope = Self::by(told.from, time);
         envelope["dataMessage"] = grouped(data, told.group.as_deref());
         self.tell(envelope);
     }
@@ -161,7 +161,7 @@ impl State {
         let reaction = json!({"emoji": emoji, "targetSentTimestamp": at, "isRemove": false});
         let reaction = self.author(author, "targetAuthor", reaction);
         let data = json!({"timestamp": time, "message": null, "reaction": reaction});
-        let mut envelope = self.by(who, time);
+        let mut envelope = Self::by(who, time);
         envelope["dataMessage"] = grouped(data, group);
         self.tell(envelope);
     }
@@ -176,7 +176,7 @@ impl State {
     pub(super) fn say_elsewhere(&mut self, text: &str) -> i64 {
         let time = self.time();
         let sent = json!({"destination": uuid(1), "destinationUuid": uuid(1), "timestamp": time, "message": text});
-        let mut envelope = self.by(0, time);
+        let mut envelope = Self::by(0, time);
         envelope["sourceNumber"] = json!(self.account);
         envelope["sourceDevice"] = json!(2);
         envelope["syncMessage"] = json!({"sentMessage": sent});
