@@ -5,10 +5,12 @@
 //! (`proof/run.py`) and only then trusted to prove ours.
 //!
 //! - [`telegram`]: a Bot API server with people who write, faults on demand and a full record of what the bot did.
+//! - [`signal`]: a signal-cli daemon over TCP, inside a test only.
 //! - [`model`]: one server with the OpenAI-compatible, Anthropic and Ollama wires, scripted per request.
 //!
 //! Both can be started inside a test or as the `chatbox-fakes` program and driven over HTTP below `/_control/`.
 
 mod http;
 pub mod model;
+pub mod signal;
 pub mod telegram;

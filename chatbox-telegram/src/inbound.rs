@@ -4,12 +4,9 @@
 //! `Unsupported` with the platform's JSON beside it, so that nothing vanishes and nothing stops the stream.
 
 mod command;
-mod escape;
 mod files;
 mod place;
-mod repair;
 mod span;
-mod text;
 mod unknown;
 pub(crate) mod wire;
 
@@ -20,6 +17,7 @@ pub(crate) use files::MAX_DOWNLOAD;
 
 use chatbox_connector_api::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_connector_api::id::{EventId, Handle, Millis};
+use chatbox_connector_api::kit::repair::repair;
 use place::{Where, message_id, person, speaker, us};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -42,7 +40,7 @@ pub(crate) fn translate(json: &str, me: &User, now: Millis) -> Translated {
     struct Head {
         update_id: i64,
     }
-    let json = repair::repair(json);
+    let json = repair(json);
     let head: Option<Head> = serde_json::from_str(&json).ok();
     let update_id = head.map(|head| head.update_id);
     let raw = RawValue::from_string(json.clone().into_owned()).ok();
@@ -277,7 +275,7 @@ impl Reader<'_> {
 fn content(message: &Message) -> Option<Content> {
     let text = message.words();
     let content = Content {
-        text: text::commonmark(text.text, text.entities),
+        text: span::commonmark(text.text, text.entities),
         attachments: files::attachments(message),
         reply_to: answered(message).map(|replied| {
             let chat = replied.chat.as_ref().unwrap_or(&message.chat);

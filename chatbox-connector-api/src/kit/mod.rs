@@ -4,7 +4,10 @@
 //! Nothing here retries, logs or keeps state; an error that leaves this module names no address, because many
 //! platforms put the credential into it.
 
+pub mod claimed;
 pub mod egress;
 pub mod http;
+pub mod repair;
 pub mod retry_after;
 pub mod status;
+pub mod styled;

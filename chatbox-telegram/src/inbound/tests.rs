@@ -551,7 +551,7 @@ fn entities_become_commonmark() {
         ("😀", vec![entity("bold", 1, 1)], "😀"),
     ];
     for (text, entities, expected) in cases {
-        assert_eq!(text::commonmark(text, &entities), expected, "{text}");
+        assert_eq!(span::commonmark(text, &entities), expected, "{text}");
     }
 }
 
@@ -574,7 +574,7 @@ fn only_marks_are_escaped() {
     ] {
         let same = same.replace('[', "\\[").replace("%_", "%\\_");
         let text = same.replace("\\[", "[").replace("%\\_", "%_");
-        assert_eq!(text::commonmark(&text, &[]), same);
+        assert_eq!(span::commonmark(&text, &[]), same);
     }
     for (text, escaped) in [
         ("*no*", "\\*no\\*"),
@@ -591,7 +591,7 @@ fn only_marks_are_escaped() {
         ("a|b\n-|-", "a|b\n\\-|-"),
         ("    deep", "\u{A0}   deep"),
     ] {
-        assert_eq!(text::commonmark(text, &[]), escaped, "{text}");
+        assert_eq!(span::commonmark(text, &[]), escaped, "{text}");
     }
 }
 
@@ -647,14 +647,14 @@ proptest! {
 
     #[test]
     fn plain_text_reads_back_as_itself(text in texts()) {
-        let written = text::commonmark(&text, &[]);
+        let written = span::commonmark(&text, &[]);
         let read = plain(&parse(&written));
         prop_assert_eq!(lines(&read), lines(&text), "written: {:?}", written);
     }
 
     #[test]
     fn styled_text_keeps_every_letter(text in texts(), entities in entities()) {
-        let written = text::commonmark(&text, &entities);
+        let written = span::commonmark(&text, &entities);
         let mut read = plain(&parse(&written));
         // `plain` adds what a link leads to, and the sign of a quotation.
         read = read.replace(" (https://x.org/?a=1&b=%282%29)", "");

@@ -1,28 +1,30 @@
-//! Text with entities, written as CommonMark that reads back as the same text.
+//! Text with styled stretches, as several platforms carry it, written as CommonMark that reads back as the same text.
 //!
 //! CommonMark cannot say everything entities can (bold that ends inside a word before a bracket, say). What is written
 //! is therefore read back; if a single letter would be shown differently, the text goes without its styles.
 
-use super::escape::{self, Line};
-use super::span::{Kind, Span, spans};
-use super::wire::Entity;
-use chatbox_connector_api::markup::{Block, Inline, parse};
+mod escape;
+mod span;
+
+pub use span::{Kind, Span, sort, units};
+
+use crate::markup::{Block, Inline, parse};
+use escape::Line;
 use std::ops::Range;
 
-/// The text as CommonMark. Entities that make no sense are left out; the text never is.
-pub(crate) fn commonmark(text: &str, entities: &[Entity]) -> String {
-    let text = one_line_end(text);
-    let spans = spans(&text, entities);
-    let page = Page { text: &text };
-    let styled = page.blocks(0..text.len(), &spans);
-    if spans.is_empty() || shows(&styled, &text) {
+/// The text as CommonMark, with these styles if they can be said. The spans are those [`sort`] leaves, of a text that
+/// [`one_line_end`] made.
+pub fn commonmark(text: &str, spans: &[Span]) -> String {
+    let page = Page { text };
+    let styled = page.blocks(0..text.len(), spans);
+    if spans.is_empty() || shows(&styled, text) {
         return styled;
     }
     page.blocks(0..text.len(), &[])
 }
 
-/// Unit for unit, so that no offset moves.
-fn one_line_end(text: &str) -> String {
+/// One kind of line end and no NUL, unit for unit, so that no offset in UTF-16 moves.
+pub fn one_line_end(text: &str) -> String {
     text.replace('\r', "\n").replace('\0', "\u{FFFD}")
 }
 

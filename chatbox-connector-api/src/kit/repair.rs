@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 /// The same JSON with every `\ud8xx`-like escape that has no partner, and every `\u0000`, replaced.
-pub(super) fn repair(json: &str) -> Cow<'_, str> {
+pub fn repair(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return Cow::Borrowed(json);
     }
