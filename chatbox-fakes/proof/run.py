@@ -1,8 +1,8 @@
 """Proves the fakes with clients written by others.
 
-    python run.py --fakes PATH_TO_BINARY
+    python run.py --fakes PATH_TO_BINARY --node FOLDER
 
-The Python is one that has what `requirements.txt` lists. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
+The Python is one that has what `requirements.txt` lists, the folder one whose `node_modules` has discord.js. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKEN = "7000001:PROOF-token"
+DISCORD_TOKEN = "MTAwMDAwMDAwMDAw.PROOF.token-token-token-token-token"
 
 
 def started(fakes: str, *arguments: str) -> tuple[subprocess.Popen, str]:
@@ -28,11 +29,13 @@ def started(fakes: str, *arguments: str) -> tuple[subprocess.Popen, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fakes", required=True, help="the chatbox-fakes binary")
+    parser.add_argument("--node", required=True, help="a folder with node_modules")
     asked = parser.parse_args()
     telegram, telegram_url = started(
         asked.fakes, "telegram", "--token", TOKEN, "--token", "7000002:STRICT", "--username", "proof_bot"
     )
     model, model_url = started(asked.fakes, "model")
+    discord, discord_url = started(asked.fakes, "discord", "--token", DISCORD_TOKEN)
     environment = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -45,8 +48,12 @@ def main() -> int:
     try:
         # Each in a process of its own: one that crashes must not hide the others.
         parts = ["whole_bot.py", "strict_reader.py", "models.py"]
-        codes = [subprocess.run([sys.executable, HERE / part], env=environment, timeout=300).returncode for part in parts]
+        commands = [[sys.executable, HERE / part] for part in parts]
+        parts.append("discord.mjs")
+        commands.append([next(pathlib.Path(asked.node).glob("node_modules/node-*/bin/node")), HERE / "discord.mjs", asked.node, discord_url, DISCORD_TOKEN])
+        codes = [subprocess.run(command, env=environment, timeout=300).returncode for command in commands]
     finally:
+        discord.kill()
         telegram.kill()
         model.kill()
     for part, code in zip(parts, codes):

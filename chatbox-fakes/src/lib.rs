@@ -4,12 +4,14 @@
 //! cannot hide behind the same mistake made here. Both are first proven with clients written by others
 //! (`proof/run.py`) and only then trusted to prove ours.
 //!
+//! - [`discord`]: the REST API and the gateway, with people who write, faults on demand and a record.
 //! - [`telegram`]: a Bot API server with people who write, faults on demand and a full record of what the bot did.
 //! - [`signal`]: a signal-cli daemon over TCP, inside a test only.
 //! - [`model`]: one server with the OpenAI-compatible, Anthropic and Ollama wires, scripted per request.
 //!
 //! Both can be started inside a test or as the `chatbox-fakes` program and driven over HTTP below `/_control/`.
 
+pub mod discord;
 mod http;
 pub mod model;
 pub mod signal;

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use chatbox_fakes::{model, telegram};
+use chatbox_fakes::{discord, model, telegram};
 use clap::{Args, Parser, Subcommand};
 
 /// Stand-ins for chat platforms and models.
@@ -20,6 +20,8 @@ struct Cli {
 enum Fake {
     /// A Telegram Bot API server.
     Telegram(Telegram),
+    /// A Discord: REST and gateway.
+    Discord(Discord),
     /// A model server: OpenAI-compatible, Anthropic, Ollama.
     Model(Model),
 }
@@ -44,6 +46,16 @@ struct Telegram {
 }
 
 #[derive(Debug, Args)]
+struct Discord {
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The bot's token.
+    #[arg(long)]
+    token: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Model {
     /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
@@ -64,6 +76,13 @@ async fn main() -> std::io::Result<()> {
     match Cli::parse().server {
         Fake::Telegram(asked) => {
             let server = telegram::Server::start(telegram_options(asked)).await?;
+            stay(&server.base_url()).await
+        }
+        Fake::Discord(asked) => {
+            let server = discord::Server::start(discord_options(asked)).await?;
+            // One guild with a room, one person: who needs more starts it in a test.
+            server.channel(200, discord::Kind::Text(100));
+            server.person(42, "ada");
             stay(&server.base_url()).await
         }
         Fake::Model(asked) => {
@@ -91,6 +110,15 @@ fn telegram_options(asked: Telegram) -> telegram::Options {
     telegram::Options {
         addr: SocketAddr::new(asked.host, asked.port),
         bots: bots.collect(),
+    }
+}
+
+fn discord_options(asked: Discord) -> discord::Options {
+    let usual = discord::Options::default();
+    discord::Options {
+        addr: SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port)),
+        token: asked.token.unwrap_or(usual.token.clone()),
+        ..usual
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```text
 //! signal-cli daemon --tcp 127.0.0.1:17583 --http 127.0.0.1:17584 --socket /tmp/signal.socket --receive-mode manual
 //! CHATBOX_SIGNAL_CLI="tcp://127.0.0.1:17583 unix:///tmp/signal.socket http://127.0.0.1:17584" \
-//!     cargo test -p chatbox-signal --test real -- --ignored
+//!     cargo test -p chatbox-signal --features real --test real
 //! ```
 
 use async_trait::async_trait;
@@ -127,7 +127,6 @@ fn shape(mut answer: Value) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "needs a real signal-cli, named in CHATBOX_SIGNAL_CLI"]
 async fn the_fake_answers_as_the_real_one() {
     let tcp = endpoints().into_iter().find(|it| it.starts_with("tcp://"));
     let real = answers(tcp.expect("a tcp endpoint").trim_start_matches("tcp://")).await;
@@ -140,7 +139,6 @@ async fn the_fake_answers_as_the_real_one() {
 }
 
 #[tokio::test]
-#[ignore = "needs a real signal-cli, named in CHATBOX_SIGNAL_CLI"]
 async fn without_an_account_every_wire_says_what_to_do() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     for endpoint in endpoints() {

@@ -54,11 +54,15 @@ fn chatbox(house: &House) -> Result<OsString> {
 /// The fakes against bots and clients written by others.
 pub(crate) fn fakes(house: &House) -> Result<Outcome> {
     let fakes = house.binary("chatbox-fakes")?.into_os_string();
+    let node = match install::node(house, "fakes", JUDGES)? {
+        Ok(node) => node.into_os_string(),
+        Err(missing) => return Ok(missing),
+    };
     script(
         house,
         "fakes",
         ("chatbox-fakes/proof", "run.py"),
-        ["--fakes".into(), fakes],
+        ["--fakes".into(), fakes, "--node".into(), node],
     )
 }
 
