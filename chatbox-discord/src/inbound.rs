@@ -4,6 +4,21 @@
 //! nothing. Our own words and those of programs are nothing either.
 
 mod reactions;
+/// A word for the house, where two speak.
+fn command(message: &Message, content: &Content) -> Option<Action> {
+    let rest = content
+        .text
+        .strip_prefix('/')
+        .filter(|_| message.guild_id.is_none())?;
+    let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let name = word.to_ascii_lowercase();
+    HOUSE.contains(&name.as_str()).then(|| Action {
+        name,
+        argument: argument.trim().to_owned(),
+        token: None,
+    })
+}
+
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -136,7 +151,7 @@ impl Reader {
         let id = message_name(message.channel_id.0, message.id.0);
         let content = content(message);
         let body = match (SPOKEN.contains(&message.kind), content) {
-            (true, Some(content)) => match self.command(message, &content) {
+            (true, Some(content)) => match command(message, &content) {
                 Some(action) => EventBody::Action(action),
                 None => EventBody::Message(content),
             },
@@ -175,20 +190,6 @@ impl Reader {
                 .referenced_message
                 .as_ref()
                 .is_some_and(|it| me(&it.author))
-    }
-
-    fn command(&self, message: &Message, content: &Content) -> Option<Action> {
-        let rest = content
-            .text
-            .strip_prefix('/')
-            .filter(|_| message.guild_id.is_none())?;
-        let (word, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let name = word.to_ascii_lowercase();
-        HOUSE.contains(&name.as_str()).then(|| Action {
-            name,
-            argument: argument.trim().to_owned(),
-            token: None,
-        })
     }
 
     /// A change of words. Discord also tells of previews and pins this way; those change none.

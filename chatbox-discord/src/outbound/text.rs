@@ -61,7 +61,7 @@ impl Page {
             Block::Heading { content, .. } => self.styled("**", content),
             Block::Code { lang, text } => self.pre(lang.as_deref(), text),
             Block::Quote(blocks) if self.quoted => {
-                self.indented("\\> ", "\\> ", |page| page.blocks(blocks, "\n\n"))
+                self.indented("\\> ", "\\> ", |page| page.blocks(blocks, "\n\n"));
             }
             Block::Quote(blocks) => {
                 self.quoted = true;
