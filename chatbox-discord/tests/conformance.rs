@@ -83,10 +83,34 @@ fn number(who: Who) -> u64 {
 
 fn room(channel: u64) -> Room {
     let small = |n: u64| u32::try_from(n).expect("a number given here");
-    match channel < GROUPS + FIRST * FIRST && channel >= GROUPS {
+    match (GROUPS..GROUPS + FIRST * FIRST).contains(&channel) {
         true => Room::Group(small(channel - GROUPS)),
         false => Room::Dm(Who(small(channel - 1_000_000_000 - FIRST))),
     }
+}
+
+fn seen(message: &Message) -> Sent {
+    let mut sent = Sent::new(
+        name(message),
+        room(message.channel),
+        plain(&message.content),
+    );
+    sent.files = message
+        .files
+        .iter()
+        .map(|file| File {
+            name: file.name.clone(),
+            mime: file.mime.clone(),
+            bytes: file.bytes.clone(),
+        })
+        .collect();
+    sent.reply_to = message
+        .reply_to
+        .map(|to| format!("{}/{to}", message.channel));
+    sent.deleted = message.deleted;
+    sent.edits = message.edits;
+    sent.preview = Some(message.flags & 4 == 0);
+    sent
 }
 
 fn name(message: &Message) -> String {
@@ -125,30 +149,6 @@ impl DiscordVendor {
                 .person(number(who), &format!("person {}", who.0)),
             Room::Group(group) => GROUPS + u64::from(group),
         }
-    }
-
-    fn seen(&self, message: &Message) -> Sent {
-        let mut sent = Sent::new(
-            name(message),
-            room(message.channel),
-            plain(&message.content),
-        );
-        sent.files = message
-            .files
-            .iter()
-            .map(|file| File {
-                name: file.name.clone(),
-                mime: file.mime.clone(),
-                bytes: file.bytes.clone(),
-            })
-            .collect();
-        sent.reply_to = message
-            .reply_to
-            .map(|to| format!("{}/{to}", message.channel));
-        sent.deleted = message.deleted;
-        sent.edits = message.edits;
-        sent.preview = Some(message.flags & 4 == 0);
-        sent
     }
 
     fn shown_where(&self, here: impl Fn(u64) -> bool) -> Shown {
@@ -234,7 +234,7 @@ impl Vendor for DiscordVendor {
             .said()
             .into_iter()
             .filter(|it| it.allowed_mentions.is_some());
-        all.map(|message| self.seen(&message)).collect()
+        all.map(|message| seen(&message)).collect()
     }
 
     async fn confirmed(&self) -> Option<Vec<String>> {
