@@ -20,7 +20,7 @@ struct Known {
 }
 
 /// When a read began.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Begun(u64);
 
 impl Tokens {

@@ -69,7 +69,7 @@ impl Liar {
             new_chat: false,
             name: None,
             claimed: None,
-            first: None,
+            handing: None,
             alone: false,
         };
         let yes = vec![Outcome::Done(Done::Accepted(yes)); steps.len()];
