@@ -214,8 +214,8 @@ async fn a_vault_key_that_is_not_this_datas_is_refused_and_changes_nothing() {
 async fn next(lines: &Path) -> String {
     for _ in 0..200 {
         let said = std::fs::read_to_string(lines).unwrap_or_default();
-        let whole = said.lines().filter(|_| said.ends_with('\n'));
-        if let Some(next) = whole.filter_map(|it| it.strip_prefix("  next     ")).next() {
+        let mut whole = said.lines().filter(|_| said.ends_with('\n'));
+        if let Some(next) = whole.find_map(|it| it.strip_prefix("  next     ")) {
             return next.to_owned();
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
