@@ -39,7 +39,7 @@ struct Run {
 
 pub(super) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let scratch = bench.scratch()?;
-    let count = if bench.quick { 100 } else { 500 };
+    let count = if bench.quick { 100 } else { 250 };
     let nodes = House::found(scratch.path(), 2, "none", Duration::from_secs(30)).await?;
     let feed = nodes.feed().await?.remove(0);
     let key = command(&nodes.folders[1], &["mailboxes", "mcp-token", "main"], "").await?;
