@@ -5,7 +5,7 @@
 //! ```text
 //! signal-cli daemon --tcp 127.0.0.1:17583 --http 127.0.0.1:17584 --socket /tmp/signal.socket --receive-mode manual
 //! CHATBOX_SIGNAL_CLI="tcp://127.0.0.1:17583 unix:///tmp/signal.socket http://127.0.0.1:17584" \
-//!     cargo test -p chatbox-signal --features real --test real
+//!     cargo run -p chatbox-signal --example beside_signal_cli
 //! ```
 
 use async_trait::async_trait;
@@ -23,6 +23,15 @@ use tokio::net::TcpStream;
 
 /// Nobody's number.
 const NOBODY: &str = "+4915199999999";
+
+#[tokio::main]
+async fn main() {
+    the_fake_answers_as_the_real_one().await;
+    without_an_account_every_wire_says_what_to_do().await;
+    println!(
+        "the fake answers as the real one, and the client says the right thing over every wire"
+    );
+}
 
 fn endpoints() -> Vec<String> {
     let all = std::env::var("CHATBOX_SIGNAL_CLI");
@@ -126,7 +135,6 @@ fn shape(mut answer: Value) -> Value {
     answer
 }
 
-#[tokio::test]
 async fn the_fake_answers_as_the_real_one() {
     let tcp = endpoints().into_iter().find(|it| it.starts_with("tcp://"));
     let real = answers(tcp.expect("a tcp endpoint").trim_start_matches("tcp://")).await;
@@ -138,7 +146,6 @@ async fn the_fake_answers_as_the_real_one() {
     }
 }
 
-#[tokio::test]
 async fn without_an_account_every_wire_says_what_to_do() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     for endpoint in endpoints() {
