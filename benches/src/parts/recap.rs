@@ -31,8 +31,8 @@ const EACH: i64 = 50;
 const UNREAD: i64 = 10;
 /// How many chats a webhook's list is made of.
 const LISTED: u32 = 50;
-/// How many older rows a recap looks at.
-const OLDER: u32 = 200;
+/// How many tokens a recap is filled up to with what is older.
+const FLOOR: u32 = 2000;
 /// The most that one may take, in milliseconds.
 const MOST: Aim = Aim::AtMost(0.2);
 
@@ -140,7 +140,7 @@ async fn engine_times(house: &House, raw: &mut Raw, chat: ChatId, count: usize) 
     for _ in 0..count {
         bare.push(raw.rows(chat, EACH).await?);
         let began = Instant::now();
-        let switched = house.chatbox().switch(&main, Some(chat), OLDER);
+        let switched = house.chatbox().switch(&main, Some(chat), FLOOR);
         let rows = switched.await?.unread.len();
         ours.push(began.elapsed());
         ensure!(rows == 50, "{rows} of 50 rows were read");

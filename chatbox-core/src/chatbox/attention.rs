@@ -3,12 +3,18 @@
 use super::Chatbox;
 use crate::focus::Focus;
 use crate::house::Error;
-use crate::id::{ChatId, MailboxId};
-use crate::store::{Admin, Done, Door, LogRow, Mailbox, Outcome, Overview, Span, Step, Switch};
-use crate::{meters, router};
+use crate::id::{ChatId, MailboxId, Seq};
+use crate::store::{
+    Admin, Done, Door, LogRow, Mailbox, Outcome, Overview, Span, Step, StoreError, Switch,
+};
+use crate::{meters, router, session};
 
-/// How many rows are read at once for a recap.
+/// How many unread rows are read at once for a recap.
 const PAGE: u32 = 500;
+/// How many older rows are read at once.
+const OLDER_PAGE: u32 = 50;
+/// How often, at most: a chat full of rows that are not told is not read to its beginning.
+const OLDER_PAGES: u32 = 4;
 
 /// Where a mailbox looks after a switch, and what it should read there.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,13 +26,14 @@ pub struct Switched {
     /// What it had not seen there, oldest first: everything, however much. A repeated switch shows the same again until
     /// [`Chatbox::settle_focus`].
     pub unread: Vec<LogRow>,
-    /// What was said before that, oldest first, at most as many rows as asked for.
+    /// What was said before that, oldest first, as much as there was room for.
     pub older: Vec<LogRow>,
 }
 
 impl Chatbox {
     /// Moves a mailbox's focus to one of its chats or to nowhere, and reads what it should know there. What the chat
-    /// holds by then counts as seen. Unread rows come without limit, and up to `older` rows before them.
+    /// holds by then counts as seen. Unread rows come without limit, and older ones while all cost no more than `floor`
+    /// tokens (as [`session`] counts them).
     ///
     /// # Errors
     /// `NotFound` for a mailbox or chat that does not exist, `Unfocused` where a backend answers the mailbox: its turns
@@ -35,11 +42,43 @@ impl Chatbox {
         &self,
         mailbox: &MailboxId,
         to: Option<ChatId>,
-        older: u32,
+        floor: u32,
     ) -> Result<Switched, Error> {
-        if self.mailbox_row(mailbox).await?.door == Door::Run {
-            return Err(Error::Unfocused(mailbox.clone()));
+        let mailbox = self.mailbox_row(mailbox).await?;
+        self.switch_from(&mailbox, to, floor).await
+    }
+
+    /// The same for a mailbox that was just read. Where it looks there already, nothing is written.
+    ///
+    /// # Errors
+    /// As [`Chatbox::switch`].
+    pub async fn switch_from(
+        &self,
+        mailbox: &Mailbox,
+        to: Option<ChatId>,
+        floor: u32,
+    ) -> Result<Switched, Error> {
+        if mailbox.door == Door::Run {
+            return Err(Error::Unfocused(mailbox.id.clone()));
         }
+        let (focus, moved) = match mailbox.focus.chat == to {
+            true => (mailbox.focus, false),
+            false => self.move_focus(&mailbox.id, to).await?,
+        };
+        let (unread, older) = self.recap(focus, floor).await?;
+        Ok(Switched {
+            focus,
+            moved,
+            unread,
+            older,
+        })
+    }
+
+    async fn move_focus(
+        &self,
+        mailbox: &MailboxId,
+        to: Option<ChatId>,
+    ) -> Result<(Focus, bool), Error> {
         let switch = Step::Switch(Switch {
             mailbox: mailbox.clone(),
             to,
@@ -51,17 +90,11 @@ impl Chatbox {
         if moved {
             meters::switched();
         }
-        let (unread, older) = self.recap(focus, older).await?;
-        Ok(Switched {
-            focus,
-            moved,
-            unread,
-            older,
-        })
+        Ok((focus, moved))
     }
 
     /// The rows a switch consumed, and some before them. They are in the log, which does not change behind a reader.
-    async fn recap(&self, focus: Focus, older: u32) -> Result<(Vec<LogRow>, Vec<LogRow>), Error> {
+    async fn recap(&self, focus: Focus, floor: u32) -> Result<(Vec<LogRow>, Vec<LogRow>), Error> {
         let (Some(chat), Some(recap)) = (focus.chat, focus.recap) else {
             return Ok((Vec::new(), Vec::new()));
         };
@@ -76,9 +109,34 @@ impl Chatbox {
             after = last.seq;
             unread.extend(rows.into_iter().filter(|row| row.seq <= recap.upto));
         }
-        let before = crate::id::Seq(recap.after.0 + 1);
-        let older = store.history(Span::Chat(chat), Some(before), older).await?;
+        let room = floor.saturating_sub(session::total(&unread));
+        let older = self.older(chat, Seq(recap.after.0 + 1), room).await?;
         Ok((unread, older))
+    }
+
+    /// The newest rows before a place that cost no more than so many tokens: no more pages are read than they fill.
+    async fn older(
+        &self,
+        chat: ChatId,
+        mut before: Seq,
+        room: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut older: Vec<LogRow> = Vec::new();
+        for _ in 0..OLDER_PAGES {
+            if session::total(&older) >= room {
+                break;
+            }
+            let span = Span::Chat(chat);
+            let store = &self.house.store;
+            let mut page = store.history(span, Some(before), OLDER_PAGE).await?;
+            let Some(first) = page.first() else {
+                break;
+            };
+            before = first.seq;
+            page.append(&mut older);
+            older = page;
+        }
+        Ok(session::fit(older, &[], room))
     }
 
     /// From now on a repeated switch shows nothing again: the agent has gone on to something else.

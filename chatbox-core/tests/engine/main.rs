@@ -480,7 +480,7 @@ async fn an_agent_that_comes_for_its_messages_looks_at_one_chat_at_a_time() {
     chatbox.switch(&pulled, None, 5).await.expect("nowhere");
     town.say("ana", "five").await;
     sleep(SOON).await;
-    let back = chatbox.switch(&pulled, Some(ana), 2).await.expect("back");
+    let back = chatbox.switch(&pulled, Some(ana), 16).await.expect("back");
     assert_eq!(texts(&back.unread), ["five"]);
     assert_eq!(texts(&back.older), ["three", "four"]);
 
@@ -488,6 +488,38 @@ async fn an_agent_that_comes_for_its_messages_looks_at_one_chat_at_a_time() {
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
     let run = chatbox.switch(&"main".into(), None, 5).await;
     assert!(matches!(run, Err(Error::Unfocused(_))), "{run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_before_is_told_as_far_as_it_fits_the_newest_first() {
+    let world = World::new(Script::echo()).await;
+    let chatbox = &world.chatbox;
+    let pulled = chatbox.mailbox("pulled", None).await.expect("a mailbox");
+    let town = world.connect_to("pulled", alpha()).await;
+    // A hundred and four tokens each.
+    for n in 0..100 {
+        town.say("ana", &format!("{n:400}")).await;
+    }
+    sleep(SOON).await;
+    let all = chatbox.overview(&pulled, 10).await.expect("a read");
+    let ana = all[0].chat.id;
+    for (floor, told) in [(0, 0), (2_000, 19), (8_000, 76), (1_000_000, 100)] {
+        chatbox.switch(&pulled, Some(ana), 0).await.expect("there");
+        chatbox.switch(&pulled, None, 0).await.expect("nowhere");
+        let back = chatbox.switch(&pulled, Some(ana), floor).await;
+        let back = back.expect("back");
+        assert!(back.unread.is_empty());
+        let numbers = texts(&back.older).into_iter().map(|it| it.trim().parse());
+        let numbers: Result<Vec<i32>, _> = numbers.collect();
+        let newest: Vec<i32> = (100 - told..100).collect();
+        assert_eq!(numbers.expect("numbers"), newest, "of {floor} tokens");
+        chatbox.switch(&pulled, None, 0).await.expect("nowhere");
+    }
+    town.say("ana", &"new".repeat(400)).await;
+    sleep(SOON).await;
+    let full = chatbox.switch(&pulled, Some(ana), 500).await.expect("full");
+    // Three hundred and four are spent on what is unread.
+    assert_eq!((full.unread.len(), full.older.len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

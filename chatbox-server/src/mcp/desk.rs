@@ -28,8 +28,8 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How many rows before the unread ones are looked at for a recap.
-const OLDER: u32 = 200;
+/// A recap has at least so many tokens, where the chat has them.
+const FLOOR: u32 = 2000;
 
 /// How many chats are looked at, at first, for what is new.
 const CHATS: u32 = 64;
@@ -225,6 +225,14 @@ impl Desk {
     /// A chat of this mailbox.
     pub(super) async fn chat(&self, name: &Name) -> Result<Chat, Refusal> {
         let address = name.address()?;
+        if let Some(here) = self
+            .attention
+            .focal
+            .as_ref()
+            .filter(|it| it.address() == address)
+        {
+            return Ok(here.clone());
+        }
         for link in self.app.chatbox.links() {
             if link.mailbox == self.mailbox
                 && link.platform == address.platform
@@ -270,7 +278,8 @@ impl Desk {
     /// Moves the attention.
     pub(super) async fn switch(&self, to: Option<&Chat>) -> Result<Switched, Refusal> {
         let to = to.map(|chat| chat.id);
-        Ok(self.app.chatbox.switch(&self.mailbox, to, OLDER).await?)
+        let from = &self.attention.mailbox;
+        Ok(self.app.chatbox.switch_from(from, to, FLOOR).await?)
     }
 
     /// The agent has gone on: a repeated switch shows nothing again.

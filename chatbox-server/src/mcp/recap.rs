@@ -4,15 +4,11 @@
 use super::view;
 use chatbox_core::event::EventBody;
 use chatbox_core::id::Seq;
-use chatbox_core::session;
 use chatbox_core::store::{Chat, LogRow};
 use std::collections::HashSet;
+use std::fmt::Write;
 
-/// A recap has at least so many tokens, where the chat has them.
-const FLOOR: u32 = 2000;
-
-/// A recap of `unread` rows, all of them, and as many of the `older` ones, the newest first, as the floor has room for.
-/// Both come oldest first.
+/// A recap of `older` and `unread` rows, each oldest first.
 pub(super) fn recap(chat: &Chat, older: Vec<LogRow>, unread: Vec<LogRow>) -> String {
     let id = one_line(&view::chat_id(chat));
     let shown: HashSet<Seq> = older.iter().chain(&unread).map(|row| row.seq).collect();
@@ -21,8 +17,7 @@ pub(super) fn recap(chat: &Chat, older: Vec<LogRow>, unread: Vec<LogRow>) -> Str
             .filter(|row| is_told(row, &shown))
             .collect()
     };
-    let unread: Vec<LogRow> = told(unread);
-    let older = session::fit(told(older), &unread, FLOOR);
+    let (older, unread): (Vec<LogRow>, Vec<LogRow>) = (told(older), told(unread));
     if older.is_empty() && unread.is_empty() {
         return format!("You look at {id} now. Nothing has been said there yet.\n");
     }
@@ -30,12 +25,12 @@ pub(super) fn recap(chat: &Chat, older: Vec<LogRow>, unread: Vec<LogRow>) -> Str
         "You look at {id} now. Between the two lines of equals signs, every line that begins with `> ` is quoted.\n\
          ===== recap =====\n"
     );
-    text.extend(older.iter().map(|row| quoted(row, chat)));
+    older.iter().for_each(|row| quote(&mut text, row, chat));
     text += &match unread.len() {
         0 => "----- nothing is unread -----\n".to_owned(),
         count => format!("----- unread: {count} -----\n"),
     };
-    text.extend(unread.iter().map(|row| quoted(row, chat)));
+    unread.iter().for_each(|row| quote(&mut text, row, chat));
     text += "===== end of recap =====\n";
     text
 }
@@ -51,26 +46,41 @@ fn is_told(row: &LogRow, shown: &HashSet<Seq>) -> bool {
     }
 }
 
-fn quoted(row: &LogRow, chat: &Chat) -> String {
-    let view = view::row(row, chat);
-    let about = view.about.map(|id| format!(", about {id}"));
-    let emoji = view.emoji.map(|emoji| match emoji.is_empty() {
-        true => "[took the reaction back]".to_owned(),
-        false => format!("[reacted {}]", emoji.join(" ")),
-    });
-    let files = view
-        .files
-        .iter()
-        .map(|file| format!("[file: {}]", file.name));
-    let said: Vec<String> = view.text.into_iter().chain(emoji).chain(files).collect();
-    let lines = said.iter().flat_map(|text| lines(text));
-    let quote: String = lines.map(|line| format!("> {line}\n")).collect();
-    let (kind, from) = (view.kind, one_line(&view.from));
-    let about = about.unwrap_or_default();
-    format!(
-        "[{}, {}] {kind} of {from}{about}:\n{quote}",
-        view.message_id, view.at
-    )
+/// One row: what it is in a line of ours, and what it says in lines of theirs.
+fn quote(text: &mut String, row: &LogRow, chat: &Chat) {
+    let (seq, at, kind) = (row.seq, view::time(row.at), row.body.kind());
+    let from = view::from(row, chat);
+    // A string takes everything.
+    let _ = write!(text, "[msg_{seq}, {at}] {kind} of {}", one_line(&from));
+    if let Some(about) = view::about(row) {
+        let _ = write!(text, ", about msg_{about}");
+    }
+    *text += ":\n";
+    if let Some(said) = view::said(row) {
+        quote_lines(text, &said);
+    }
+    match &row.body {
+        EventBody::Reaction { emoji, .. } if emoji.is_empty() => {
+            quote_lines(text, "[took the reaction back]");
+        }
+        EventBody::Reaction { emoji, .. } => {
+            quote_lines(text, &format!("[reacted {}]", emoji.join(" ")));
+        }
+        body => {
+            let files = body.content().map(|it| it.attachments.as_slice());
+            for file in files.unwrap_or_default() {
+                quote_lines(text, &format!("[file: {}]", file.name));
+            }
+        }
+    }
+}
+
+fn quote_lines(text: &mut String, said: &str) {
+    for line in lines(said) {
+        *text += "> ";
+        *text += line;
+        text.push('\n');
+    }
 }
 
 /// The lines of a text, by every character that anybody takes for the end of one.
@@ -140,24 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn everything_unread_is_told_however_much_and_older_things_to_a_floor() {
-        let older: Vec<LogRow> = (0..100)
-            .map(|n| row(n, "Ada", &"old ".repeat(100)))
-            .collect();
+    fn everything_is_told_and_what_is_unread_comes_last() {
+        let older = vec![row(1, "Ada", "old")];
         let unread: Vec<LogRow> = (100..400)
             .map(|n| row(n, "Bo", &format!("new {n}")))
             .collect();
-        let full = recap(&chat(), older.clone(), unread);
+        let full = recap(&chat(), older, unread);
         assert_eq!(full.matches("message of \"Bo\"").count(), 300);
-        let quiet = recap(&chat(), older, Vec::new());
-        let told = quiet.matches("message of \"Ada\"").count();
+        let (before, after) = full.split_once("----- unread: 300 -----").expect("a line");
         assert!(
-            (15..=20).contains(&told),
-            "{told} of 100 fit into the floor"
-        );
-        assert!(
-            quiet.contains("[msg_99,") && !quiet.contains("[msg_0,"),
-            "the newest count"
+            before.contains("[msg_1,") && after.contains("[msg_100,"),
+            "{full}"
         );
     }
 

@@ -1,10 +1,12 @@
 //! What agents are shown of chats and rows.
 
 use chatbox_core::event::{Attachment, ChatKind, EventBody, Media};
-use chatbox_core::id::Millis;
+use chatbox_core::id::{Millis, Seq};
 use chatbox_core::store::{Author, Chat, LogRow, Overview};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 /// How much of a message is shown where the chat is not looked at, in characters.
@@ -92,7 +94,7 @@ pub(super) fn chat(overview: &Overview, focal: bool) -> ChatView {
         focal,
         unread: overview.unread,
         muted: overview.muted,
-        last_message_at: last.map(|row| time(row.at)),
+        last_message_at: last.map(|row| time(row.at).to_string()),
         preview: last.and_then(said).map(|text| preview(&text).0),
     }
 }
@@ -110,20 +112,16 @@ pub(super) fn row(row: &LogRow, chat: &Chat) -> RowView {
         EventBody::Reaction { emoji, .. } => Some(emoji.clone()),
         _ => None,
     };
-    let about = match row.body {
-        EventBody::Outcome { of, .. } => Some(of),
-        _ => row.target,
-    };
     RowView {
         message_id: format!("msg_{}", row.seq),
         chat_id: chat_id(chat),
         kind: row.body.kind().to_owned(),
-        from: from(row, chat),
-        at: time(row.at),
-        text: said(row),
+        from: from(row, chat).into_owned(),
+        at: time(row.at).to_string(),
+        text: said(row).map(Cow::into_owned),
         shortened: false,
         emoji,
-        about: about.map(|seq| format!("msg_{seq}")),
+        about: about(row).map(|seq| format!("msg_{seq}")),
         files: content.map_or_else(Vec::new, |it| files(row, &it.attachments)),
     }
 }
@@ -140,31 +138,45 @@ pub(super) fn notice(row: &LogRow, chat: &Chat) -> RowView {
     }
 }
 
+/// The earlier row that a row is about.
+pub(super) fn about(row: &LogRow) -> Option<Seq> {
+    match row.body {
+        EventBody::Outcome { of, .. } => Some(of),
+        _ => row.target,
+    }
+}
+
 /// Who a row is by.
-pub(super) fn from(row: &LogRow, chat: &Chat) -> String {
+pub(super) fn from<'a>(row: &'a LogRow, chat: &Chat) -> Cow<'a, str> {
     match &row.author {
-        Author::Person { id, name } => name.clone().unwrap_or_else(|| id.to_string()),
-        Author::Mailbox { id } if *id == chat.mailbox => "you".to_owned(),
-        Author::Mailbox { id } => id.to_string(),
-        Author::System => "chatbox".to_owned(),
+        Author::Person {
+            name: Some(name), ..
+        } => name.into(),
+        Author::Person { id, name: None } => id.as_str().into(),
+        Author::Mailbox { id } if *id == chat.mailbox => "you".into(),
+        Author::Mailbox { id } => id.as_str().into(),
+        Author::System => "chatbox".into(),
     }
 }
 
 /// What a row says.
-pub(super) fn said(row: &LogRow) -> Option<String> {
-    match &row.body {
-        EventBody::Message(content) | EventBody::Edit { content, .. } => Some(content.text.clone()),
-        EventBody::Action(action) => Some(format!("/{} {}", action.name, action.argument)),
-        EventBody::Outcome { state, reason, .. } => Some(format!("{state}: {reason}")),
-        EventBody::Member { who, present } => {
-            let name = who.name.clone().unwrap_or_else(|| who.id.to_string());
-            let did = if *present { "came" } else { "went" };
-            Some(format!("{name} {did}"))
+pub(super) fn said(row: &LogRow) -> Option<Cow<'_, str>> {
+    let said = match &row.body {
+        EventBody::Message(content) | EventBody::Edit { content, .. } => {
+            content.text.as_str().into()
         }
-        EventBody::Delete { .. } => Some("[taken back]".to_owned()),
-        EventBody::Unsupported { what } => Some(format!("[{what}]")),
-        _ => None,
-    }
+        EventBody::Action(action) => format!("/{} {}", action.name, action.argument).into(),
+        EventBody::Outcome { state, reason, .. } => format!("{state}: {reason}").into(),
+        EventBody::Member { who, present } => {
+            let name = who.name.as_deref().unwrap_or(who.id.as_str());
+            let did = if *present { "came" } else { "went" };
+            format!("{name} {did}").into()
+        }
+        EventBody::Delete { .. } => "[taken back]".into(),
+        EventBody::Unsupported { what } => format!("[{what}]").into(),
+        _ => return None,
+    };
+    Some(said)
 }
 
 fn files(row: &LogRow, files: &[Attachment]) -> Vec<FileView> {
@@ -195,9 +207,9 @@ fn preview(text: &str) -> (String, bool) {
 }
 
 /// A time as RFC 3339 has it.
-pub(super) fn time(at: Millis) -> String {
+pub(super) fn time(at: Millis) -> impl Display {
     let since = Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
-    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since)
 }
 
 #[cfg(test)]
@@ -214,6 +226,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_by_everybody() {
-        assert_eq!(time(Millis(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
+        let said = time(Millis(1_700_000_000_123)).to_string();
+        assert_eq!(said, "2023-11-14T22:13:20.123Z");
     }
 }

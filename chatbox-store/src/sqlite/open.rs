@@ -1,8 +1,9 @@
 //! Opening the file: who may have it, what it must be, how safely it writes. Every refusal says what to do.
 
-use super::{SqliteOptions, backup, read};
+use super::read::{self, Connections};
+use super::{SqliteOptions, backup};
 use chatbox_core::store::{KeyUse, StoreError};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
@@ -45,7 +46,7 @@ pub(super) struct Lock {
 pub(super) struct Opened {
     pub(super) lock: Lock,
     pub(super) writing: SqliteConnection,
-    pub(super) reading: SqlitePool,
+    pub(super) reading: Connections,
 }
 
 pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
@@ -73,18 +74,12 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<Opened,
         return Err(refusal);
     }
     tighten(&file).map_err(|error| unwritable(path, &error))?;
-    let reading = SqlitePoolOptions::new()
-        .max_connections(options.readers.max(1))
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(
-            connect
-                .read_only(true)
-                .pragma("query_only", "ON")
-                .pragma("cache_size", "-8000")
-                .pragma("mmap_size", "0"),
-        );
+    let reading = connect
+        .read_only(true)
+        .pragma("query_only", "ON")
+        .pragma("cache_size", "-8000")
+        .pragma("mmap_size", "0");
+    let reading = Connections::new(reading, options.readers);
     Ok(Opened {
         lock,
         writing,

@@ -229,7 +229,7 @@ fn told(question: Question, chat: &Chat) -> Asked {
         answer_message_id: None,
         message_id: question.row.map(|seq| format!("msg_{seq}")),
         chat_id: view::chat_id(chat),
-        until: view::time(question.until),
+        until: view::time(question.until).to_string(),
         reason: None,
     };
     match question.end {

@@ -1,5 +1,6 @@
 //! Reads, on connections of their own. Each is one round trip, and so one state of the database.
 
+mod connections;
 mod records;
 mod rows;
 mod sealed;
@@ -13,9 +14,11 @@ use chatbox_core::store::{
     LaneKind, LogRow, Mailbox, News, Overview, Pending, PendingMedia, Position, Span, StateBox,
     StoreError, Token, TraceStep, holds_every_word,
 };
+pub(super) use connections::Connections;
+use connections::Question;
 use rows::FromRow;
 pub(super) use sealed::keys;
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 /// The columns of a mailbox.
@@ -52,6 +55,18 @@ macro_rules! rows_where {
     };
 }
 
+/// Many rows as one value: each row of an answer is a crossing between threads, which costs more than to read it.
+macro_rules! packed_where {
+    ($rest:literal) => {
+        concat!(
+            "SELECT json_group_array(json_array(seq, chat, author, out, body, revised, event_id, target, late, wakes, at)) \
+             FROM (",
+            rows_where!($rest),
+            ")"
+        )
+    };
+}
+
 /// The oldest waking message among the owed chats of a lane, the rows of its chat that are not handed over.
 macro_rules! pending_in {
     ($owed:literal) => {
@@ -73,42 +88,39 @@ macro_rules! pending_in {
 /// The reading half of the store.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
-    pool: SqlitePool,
+    connections: Connections,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(connections: Connections) -> Self {
+        Self { connections }
     }
 
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 
-    async fn all<T: FromRow>(
-        &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments>,
-    ) -> Result<Vec<T>, StoreError> {
-        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+    async fn all<T: FromRow>(&self, question: Question<'_>) -> Result<Vec<T>, StoreError> {
+        let rows = self.connections.all(question).await?;
         rows.iter().map(T::from_row).collect()
     }
 
-    async fn one<T: FromRow>(
-        &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments>,
-    ) -> Result<Option<T>, StoreError> {
-        let row = query.fetch_optional(&self.pool).await.map_err(failed)?;
+    async fn one<T: FromRow>(&self, question: Question<'_>) -> Result<Option<T>, StoreError> {
+        let row = self.connections.first(question).await?;
         row.as_ref().map(T::from_row).transpose()
     }
 
-    async fn scalar<T>(
-        &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments>,
-    ) -> Result<Option<T>, StoreError>
+    /// The rows of a `packed_where!`.
+    async fn packed(&self, question: Question<'_>) -> Result<Vec<LogRow>, StoreError> {
+        let packed: Option<String> = self.scalar(question).await?;
+        rows::unpack(packed.as_deref().unwrap_or("[]"))
+    }
+
+    async fn scalar<T>(&self, question: Question<'_>) -> Result<Option<T>, StoreError>
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     {
-        let row = query.fetch_optional(&self.pool).await.map_err(failed)?;
+        let row = self.connections.first(question).await?;
         let value = row.map(|row: SqliteRow| row.try_get::<Option<T>, _>(0));
         Ok(value.transpose().map_err(failed)?.flatten())
     }
@@ -167,7 +179,7 @@ impl Reader {
         );
         let query = sqlx::query(sql).bind(mailbox.as_str().to_owned());
         let query = query.bind(after.0).bind(limit);
-        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        let rows = self.connections.all(query).await?;
         rows::news(&rows)
     }
 
@@ -272,7 +284,7 @@ impl Reader {
             return Ok(None);
         };
         let query = sqlx::query(sql).bind(lane.owner.clone()).bind(id);
-        let rows = query.fetch_all(&self.pool).await.map_err(failed)?;
+        let rows = self.connections.all(query).await?;
         let Some(first) = rows.first() else {
             return Ok(None);
         };
@@ -297,11 +309,11 @@ impl Reader {
         // are, no more is read.
         let (sql, id) = match of {
             Span::Chat(id) => (
-                rows_where!("WHERE l.chat = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3"),
+                packed_where!("WHERE l.chat = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3"),
                 id.0,
             ),
             Span::Session(id) => (
-                rows_where!(
+                packed_where!(
                     "JOIN chats AS c ON c.id = l.chat WHERE c.session = ?1 AND l.seq < ?2 AND l.seq >= coalesce(( \
                      SELECT seq FROM log WHERE chat = c.id AND seq < ?2 ORDER BY seq DESC LIMIT 1 OFFSET ?3 - 1), 0) \
                      ORDER BY l.seq DESC LIMIT ?3"
@@ -311,7 +323,7 @@ impl Reader {
         };
         let before = before.map_or(i64::MAX, |seq| seq.0);
         let query = sqlx::query(sql).bind(id).bind(before).bind(limit);
-        let mut rows: Vec<LogRow> = self.all(query).await?;
+        let mut rows = self.packed(query).await?;
         rows.reverse();
         Ok(rows)
     }
@@ -322,8 +334,8 @@ impl Reader {
         after: Seq,
         limit: u32,
     ) -> Result<Vec<LogRow>, StoreError> {
-        let sql = rows_where!("WHERE l.chat = ?1 AND l.seq > ?2 ORDER BY l.seq LIMIT ?3");
-        self.all(sqlx::query(sql).bind(chat.0).bind(after.0).bind(limit))
+        let sql = packed_where!("WHERE l.chat = ?1 AND l.seq > ?2 ORDER BY l.seq LIMIT ?3");
+        self.packed(sqlx::query(sql).bind(chat.0).bind(after.0).bind(limit))
             .await
     }
 
@@ -348,8 +360,7 @@ impl Reader {
         let sql = "SELECT event_id AS name FROM log WHERE seq = ?1 AND event_id IS NOT NULL UNION ALL \
              SELECT name FROM (SELECT message AS name FROM outbox WHERE seq = ?1 AND message IS NOT NULL \
              AND NOT EXISTS (SELECT 1 FROM log WHERE seq = ?1 AND event_id IS NOT NULL) ORDER BY id)";
-        let rows = sqlx::query(sql).bind(seq.0).fetch_all(&self.pool).await;
-        let names = rows.map_err(failed)?;
+        let names = self.connections.all(sqlx::query(sql).bind(seq.0)).await?;
         let names = names.iter().map(|row| row.try_get::<String, _>(0));
         let names: Result<Vec<String>, _> = names.collect();
         Ok(names
@@ -419,7 +430,7 @@ impl Reader {
         let Some(row) = self.row(seq).await? else {
             return Ok(Vec::new());
         };
-        Ok(story::gather(&self.pool, row).await?.steps())
+        Ok(story::gather(&self.connections, row).await?.steps())
     }
 
     pub(super) async fn pending_media(

@@ -14,9 +14,11 @@ use chatbox_core::store::{
     News, Note, Noted, Overview, Parcel, PendingMedia, Position, Record, Remembered, Sent,
     StateBox, StoreError, Subscription, Token, TurnRow,
 };
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use std::borrow::Cow;
 
 /// A value made of one row.
 pub(super) trait FromRow: Sized {
@@ -175,25 +177,68 @@ impl FromRow for Chat {
 
 impl FromRow for LogRow {
     fn from_row(row: &SqliteRow) -> Result<Self, StoreError> {
-        let seq = Seq(number(row, "seq")?);
-        let target = maybe(row, "target")?.map(Seq);
         Ok(Self {
-            seq,
+            seq: Seq(number(row, "seq")?),
             chat: ChatId(number(row, "chat")?),
             author: json(row, "author")?,
             out: flag(row, "out")?,
-            body: match json(row, "body")? {
-                // What took a message's place shows as a message.
-                EventBody::Edit { content, .. } if flag(row, "revised")? => {
-                    EventBody::Message(content)
-                }
-                body => body,
-            },
+            body: as_it_shows(json(row, "body")?, flag(row, "revised")?),
             event: maybe(row, "event_id")?.map(|id: String| EventId::new(id)),
-            target,
+            target: maybe(row, "target")?.map(Seq),
             late: flag(row, "late")?,
             wakes: flag(row, "wakes")?,
             at: Millis(number(row, "at")?),
+        })
+    }
+}
+
+/// What took a message's place shows as a message.
+fn as_it_shows(body: EventBody, revised: bool) -> EventBody {
+    match body {
+        EventBody::Edit { content, .. } if revised => EventBody::Message(content),
+        body => body,
+    }
+}
+
+/// A row among others in one value: what [`LogRow`] is made of, in the order of its columns.
+#[derive(Deserialize)]
+struct Packed<'a>(
+    i64,
+    i64,
+    #[serde(borrow)] Cow<'a, str>,
+    i64,
+    #[serde(borrow)] Cow<'a, str>,
+    i64,
+    Option<String>,
+    Option<i64>,
+    i64,
+    i64,
+    i64,
+);
+
+/// Rows that came as one value.
+pub(super) fn unpack(packed: &str) -> Result<Vec<LogRow>, StoreError> {
+    let rows: Vec<Packed<'_>> = serde_json::from_str(packed).map_err(failed)?;
+    rows.into_iter().map(LogRow::try_from).collect()
+}
+
+impl TryFrom<Packed<'_>> for LogRow {
+    type Error = StoreError;
+
+    fn try_from(row: Packed<'_>) -> Result<Self, StoreError> {
+        let Packed(seq, chat, author, out, body, revised, event, target, late, wakes, at) = row;
+        let body = serde_json::from_str(&body).map_err(failed)?;
+        Ok(Self {
+            seq: Seq(seq),
+            chat: ChatId(chat),
+            author: serde_json::from_str(&author).map_err(failed)?,
+            out: out != 0,
+            body: as_it_shows(body, revised != 0),
+            event: event.map(EventId::new),
+            target: target.map(Seq),
+            late: late != 0,
+            wakes: wakes != 0,
+            at: Millis(at),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! The rows about one message, gathered for its story.
 
+use super::connections::Connections;
 use super::failed;
 use super::rows::FromRow;
 use chatbox_core::store::{LogRow, Sent, StoreError, Story, TurnRow};
 use sqlx::Row;
-use sqlx::sqlite::SqlitePool;
 
 /// The turn that handed the row over: the first that ended at or beyond it.
 const ANSWERED: &str = "SELECT min(id) FROM turns \
@@ -23,27 +23,26 @@ const REPLIES: &str = "SELECT l.seq, l.chat, l.author, l.out, coalesce(n.body, l
 const DELIVERIES: &str =
     "SELECT * FROM outbox WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY id";
 
-pub(super) async fn gather(pool: &SqlitePool, row: LogRow) -> Result<Story, StoreError> {
+pub(super) async fn gather(connections: &Connections, row: LogRow) -> Result<Story, StoreError> {
     let answered = match row.wakes {
         false => None,
-        true => answering(pool, &row).await?,
+        true => answering(connections, &row).await?,
     };
     let turns = match row.wakes {
         false => Vec::new(),
-        true => turns(pool, &row, answered).await?,
+        true => turns(connections, &row, answered).await?,
     };
     let replies = match answered {
         None => Vec::new(),
-        Some(turn) => replies(pool, turn).await?,
+        Some(turn) => replies(connections, turn).await?,
     };
     let seqs: Vec<i64> = std::iter::once(&row)
         .chain(&replies)
         .map(|row| row.seq.0)
         .collect();
     let seqs = serde_json::to_string(&seqs).map_err(failed)?;
-    let sent = sqlx::query(DELIVERIES).bind(seqs).fetch_all(pool).await;
-    let deliveries: Result<Vec<Sent>, _> =
-        sent.map_err(failed)?.iter().map(Sent::from_row).collect();
+    let sent = connections.all(sqlx::query(DELIVERIES).bind(seqs)).await?;
+    let deliveries: Result<Vec<Sent>, _> = sent.iter().map(Sent::from_row).collect();
     Ok(Story {
         row,
         turns,
@@ -52,27 +51,24 @@ pub(super) async fn gather(pool: &SqlitePool, row: LogRow) -> Result<Story, Stor
     })
 }
 
-async fn answering(pool: &SqlitePool, row: &LogRow) -> Result<Option<i64>, StoreError> {
+async fn answering(connections: &Connections, row: &LogRow) -> Result<Option<i64>, StoreError> {
     let query = sqlx::query(ANSWERED).bind(row.chat.0).bind(row.seq.0);
-    let found = query.fetch_one(pool).await.map_err(failed)?;
-    found.try_get(0).map_err(failed)
+    let found = connections.first(query).await?;
+    let found = found.map(|row| row.try_get(0).map_err(failed));
+    Ok(found.transpose()?.flatten())
 }
 
 async fn turns(
-    pool: &SqlitePool,
+    connections: &Connections,
     row: &LogRow,
     answered: Option<i64>,
 ) -> Result<Vec<TurnRow>, StoreError> {
     let query = sqlx::query(TURNS).bind(row.chat.0).bind(row.seq.0);
-    let found = query.bind(answered).fetch_all(pool).await.map_err(failed)?;
+    let found = connections.all(query.bind(answered)).await?;
     found.iter().map(TurnRow::from_row).collect()
 }
 
-async fn replies(pool: &SqlitePool, turn: i64) -> Result<Vec<LogRow>, StoreError> {
-    let found = sqlx::query(REPLIES).bind(turn).fetch_all(pool).await;
-    found
-        .map_err(failed)?
-        .iter()
-        .map(LogRow::from_row)
-        .collect()
+async fn replies(connections: &Connections, turn: i64) -> Result<Vec<LogRow>, StoreError> {
+    let found = connections.all(sqlx::query(REPLIES).bind(turn)).await?;
+    found.iter().map(LogRow::from_row).collect()
 }
