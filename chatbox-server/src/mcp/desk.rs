@@ -336,7 +336,7 @@ impl Desk {
         let author = Author::Mailbox {
             id: self.mailbox.clone(),
         };
-        self.app.chatbox.say(chat.id, author, say).await
+        self.app.chatbox.say_in(chat, author, say).await
     }
 
     /// What a message is called on its platform.
