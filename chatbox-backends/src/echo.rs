@@ -68,6 +68,7 @@ fn echo(mailbox: &MailboxId, new: &[LogRow]) -> Option<Content> {
         text,
         attachments,
         reply_to: None,
+        choices: Vec::new(),
     })
 }
 
@@ -113,6 +114,7 @@ mod tests {
                 text: text.to_owned(),
                 attachments: files,
                 reply_to: None,
+                choices: Vec::new(),
             }),
             event: None,
             target: None,

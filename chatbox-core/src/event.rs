@@ -157,6 +157,7 @@ impl EventBody {
             | Self::Delete { target }
             | Self::Reaction { target, .. }
             | Self::Receipt { target } => Some(target),
+            Self::Action(action) => action.target.as_ref(),
             _ => None,
         }
     }
@@ -181,6 +182,9 @@ pub struct Action {
     /// What the platform wants back in the answer, if it waits for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// The message whose button was pressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<EventId>,
 }
 
 /// What is said: CommonMark text and files.
@@ -195,6 +199,10 @@ pub struct Content {
     /// The message this answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<EventId>,
+    /// What may be answered, one line each: buttons below the text where the platform has them. Pressing one is an
+    /// [`Action`] on this message, named by the choice's number, from 1. The text says them too, for everybody else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 impl Content {

@@ -38,6 +38,16 @@ pub fn message(
     if can.reply.is_some() {
         messages[0].reply_to.clone_from(&content.reply_to);
     }
+    let most = can
+        .buttons
+        .map(|limits| limits.max_count.unwrap_or(usize::MAX));
+    let mut texts = messages
+        .iter_mut()
+        .rev()
+        .filter(|it| it.attachments.is_empty());
+    if let (true, Some(last)) = (most >= Some(content.choices.len()), texts.next()) {
+        last.choices.clone_from(&content.choices);
+    }
     Ok(messages
         .into_iter()
         .map(|message| PlannedPart {
@@ -111,6 +121,7 @@ fn caption(
         markup: text.clone(),
         attachments: files.to_vec(),
         reply_to: None,
+        choices: Vec::new(),
     })
 }
 
@@ -197,6 +208,7 @@ mod tests {
             text: "see".into(),
             attachments: vec![file("a.png", 1)],
             reply_to: None,
+            choices: Vec::new(),
         };
         let parts = message(&content, &plain_text(), &PLAIN).expect("there is text");
         assert!(
@@ -221,6 +233,7 @@ mod tests {
             text: text.into(),
             attachments: files,
             reply_to: None,
+            choices: Vec::new(),
         };
         let short = message(
             &with("tiny", vec![file("a", 1), file("b", 1)]),

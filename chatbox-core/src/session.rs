@@ -171,6 +171,7 @@ mod tests {
             name: name.into(),
             argument: String::new(),
             token: None,
+            target: None,
         };
         LogRow {
             body: EventBody::Action(action),

@@ -58,6 +58,7 @@ fn body() -> impl Strategy<Value = EventBody> {
             name: name.into(),
             argument: argument.into(),
             token: None,
+            target: None,
         })
     };
     let start = |argument: &str| command("start", argument);
@@ -281,6 +282,7 @@ fn in_a_group_only_the_owner_ends_and_begins() {
             name: name.into(),
             argument: String::new(),
             token: None,
+            target: None,
         }),
         addressed: true,
         late: false,

@@ -16,6 +16,7 @@ fn command(message: &Message, content: &Content) -> Option<Action> {
         name,
         argument: argument.trim().to_owned(),
         token: None,
+        target: None,
     })
 }
 
@@ -279,15 +280,18 @@ impl Reader {
             "{}/{}/{}",
             pressed.kind, pressed.id.0, pressed.token
         ));
+        let channel = pressed.channel_id?.0;
+        let under = pressed.message.as_ref();
         let body = EventBody::Action(Action {
             name,
             argument: String::new(),
             token,
+            target: under.map(|message| message_name(channel, message.id.0)),
         });
         let id = EventId::new(format!("i{}", pressed.id.0));
         let mut event = self.bare(
             id,
-            pressed.channel_id?.0,
+            channel,
             pressed.guild_id,
             pressed.id.0,
             sender(user),
@@ -392,6 +396,7 @@ fn content(message: &Message) -> Option<Content> {
         text: message.content.replace('\0', "\u{FFFD}"),
         attachments: attachments.collect(),
         reply_to: reply.and_then(|to| Some(message_name(to.channel_id?.0, to.message_id?.0))),
+        choices: Vec::new(),
     };
     let silent = content.text.is_empty() && content.attachments.is_empty();
     (!silent).then_some(content)

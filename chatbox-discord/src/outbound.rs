@@ -16,7 +16,10 @@ use chatbox_connector_api::id::DeliveryId;
 use chatbox_connector_api::{AdapterError, ErrorKind, OutMessage, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use serenity::builder::{CreateAllowedMentions, CreateMessage, EditMessage};
+use serenity::all::ButtonStyle;
+use serenity::builder::{
+    CreateActionRow, CreateAllowedMentions, CreateButton, CreateMessage, EditMessage,
+};
 use serenity::model::channel::{MessageFlags, MessageReference, MessageReferenceKind, Nonce};
 use serenity::model::id::ChannelId;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,6 +28,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub(crate) const MAX_FILES: usize = 10;
 /// The largest file a bot may send without a boosted guild, in bytes.
 pub(crate) const MAX_UPLOAD: u64 = 10 * 1024 * 1024;
+/// The most buttons below a message: five rows of five.
+pub(crate) const MAX_BUTTONS: usize = 25;
+/// The longest label of a button, in characters.
+const MAX_LABEL: usize = 80;
 /// The most reactions we set on one message; Discord has twenty different ones.
 pub(crate) const MAX_REACTIONS: usize = 20;
 
@@ -57,7 +64,27 @@ pub(crate) fn send(
         Some(_) => lost = Some("the message it answers is not in this channel".to_owned()),
         None => {}
     }
+    if !message.choices.is_empty() {
+        said = said.components(buttons(&message.choices));
+    }
     Ok((said.content(content), lost))
+}
+
+/// A row holds five. A label that is too long is cut: the text says it whole.
+fn buttons(choices: &[String]) -> Vec<CreateActionRow> {
+    let button = |(choice, number): (&String, usize)| {
+        let whole = choice.chars().count() <= MAX_LABEL;
+        let cut = || choice.chars().take(MAX_LABEL - 1).chain(['…']).collect();
+        let label = if whole { choice.clone() } else { cut() };
+        CreateButton::new(number.to_string())
+            .label(label)
+            .style(ButtonStyle::Secondary)
+    };
+    let all: Vec<CreateButton> = choices.iter().zip(1..).map(button).collect();
+    let rows = all
+        .chunks(5)
+        .map(|row| CreateActionRow::Buttons(row.to_vec()));
+    rows.collect()
 }
 
 /// A change as Discord takes it, and what is lost on the way.

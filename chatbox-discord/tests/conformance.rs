@@ -104,6 +104,10 @@ fn seen(message: &Message) -> Sent {
             bytes: file.bytes.clone(),
         })
         .collect();
+    let rows = message.components.iter();
+    let buttons = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
+    let labels = buttons.filter_map(|button| button["label"].as_str());
+    sent.buttons = labels.map(str::to_owned).collect();
     sent.reply_to = message
         .reply_to
         .map(|to| format!("{}/{to}", message.channel));

@@ -73,4 +73,26 @@ async fn a_question_is_answered_over_a_kill_and_put_once() {
     );
     assert_eq!(agent.call("ask_human", &ask), answered, "and stays so");
     assert_eq!(platform.messages().len(), 2, "it was put once");
+
+    // The next one is answered by a button, which is told that it was heard.
+    let again = json!({"question_id": "deploy-8", "question": "And now?", "choices": ["Yes", "No"],
+        "timeout_seconds": 1});
+    assert_eq!(agent.call("ask_human", &again)["status"], "waiting");
+    let asked = platform.until_messages(ADA, 3, SOON).await;
+    let asked = asked.expect("it is put").remove(2);
+    let (_, query) = platform.press(ADA, asked.message_id, ADA, "2");
+    let mut waits = again;
+    waits["timeout_seconds"] = json!(30);
+    let answered = agent.call("ask_human", &waits);
+    let told = ["status", "answer", "by"].map(|field| answered[field].clone());
+    assert_eq!(
+        told,
+        [json!("answered"), json!("No"), json!(ADA.to_string())]
+    );
+    let heard = |all: Vec<(String, String)>| all.into_iter().any(|(it, _)| it == query);
+    let until = std::time::Instant::now() + SOON;
+    while !heard(platform.callback_answers()) {
+        assert!(std::time::Instant::now() < until, "the button is answered");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -243,6 +243,7 @@ impl Reader<'_> {
                 let author = self.person(&quote.author_number, &quote.author_uuid, &quote.author);
                 place::message(&author, quote.id)
             }),
+            choices: Vec::new(),
         };
         let silent = content.text.is_empty() && content.attachments.is_empty();
         ((!silent).then_some(content), whole)
@@ -371,5 +372,6 @@ fn command(content: &Content) -> Option<Action> {
         name,
         argument: argument.trim().to_owned(),
         token: None,
+        target: None,
     })
 }

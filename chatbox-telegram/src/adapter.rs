@@ -123,6 +123,10 @@ impl ChannelAdapter for TelegramAdapter {
             max_bytes: Some(MAX_DOWNLOAD),
             ..Limits::default()
         });
+        can.buttons = Some(Limits {
+            max_count: Some(outbound::MAX_BUTTONS),
+            ..Limits::default()
+        });
         can.answer = any;
         can.typing = any;
         can.draft = any;

@@ -204,10 +204,12 @@ impl Reader<'_> {
             // The button of a message sent through us elsewhere: its presser is all we know.
             None => place::dm(&query.from),
         };
+        let under = query.message.as_ref();
         let body = EventBody::Action(Action {
             name: query.data.clone().unwrap_or_default(),
             argument: String::new(),
             token: Some(query.id.clone()),
+            target: under.map(|message| message_id(&message.chat, message.message_id)),
         });
         let id = self.update.clone();
         let mut event = self.event(id, place, person(&query.from), 0, body);
@@ -281,6 +283,7 @@ fn content(message: &Message) -> Option<Content> {
             let chat = replied.chat.as_ref().unwrap_or(&message.chat);
             message_id(chat, replied.message_id)
         }),
+        choices: Vec::new(),
     };
     let silent = content.text.is_empty() && content.attachments.is_empty();
     (!silent).then_some(content)

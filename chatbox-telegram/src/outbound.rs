@@ -27,13 +27,15 @@ use teloxide_core::payloads::{
     SetMessageReaction,
 };
 use teloxide_core::types::{
-    CallbackQueryId, ChatAction, ChatId, LinkPreviewOptions, MessageEntity, ReactionType,
-    ReplyParameters, ThreadId,
+    CallbackQueryId, ChatAction, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
+    LinkPreviewOptions, MessageEntity, ReactionType, ReplyMarkup, ReplyParameters, ThreadId,
 };
 use text::{Formatted, format};
 
 /// The longest notice a button's answer shows, in characters.
 const MAX_NOTICE: usize = 200;
+/// The most buttons below a message.
+pub(crate) const MAX_BUTTONS: usize = 100;
 /// How a reaction that is no emoji is named, on the way in and out.
 const CUSTOM_EMOJI: &str = "custom_emoji:";
 
@@ -90,6 +92,7 @@ fn send(place: Place, message: &OutMessage) -> Result<Request> {
         payload.entities = some(formatted.entities);
         payload.link_preview_options = Some(no_preview());
         payload.reply_parameters = reply;
+        payload.reply_markup = keyboard(&message.choices);
         Request::typed(&payload, Effect::Once)
     } else {
         media::send(place, &message.attachments, &formatted, reply.as_ref())?
@@ -98,6 +101,18 @@ fn send(place: Place, message: &OutMessage) -> Result<Request> {
         Some(what) => request.losing(what),
         None => request,
     })
+}
+
+/// A button a row, so that long ones can be read.
+fn keyboard(choices: &[String]) -> Option<ReplyMarkup> {
+    let button = |(choice, number): (&String, usize)| {
+        [InlineKeyboardButton::callback(
+            choice.clone(),
+            number.to_string(),
+        )]
+    };
+    let rows = choices.iter().zip(1..).map(button);
+    (!choices.is_empty()).then(|| InlineKeyboardMarkup::new(rows).into())
 }
 
 fn edit(target: Target, message: &OutMessage) -> Result<Request> {

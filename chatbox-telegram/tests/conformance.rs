@@ -178,6 +178,11 @@ impl TelegramVendor {
         let id = name(message.chat_id, message.message_id);
         let mut sent = Sent::new(id, room(message.chat_id), &message.text);
         sent.files = self.file(message).into_iter().collect();
+        let keyboard = message.reply_markup.as_ref();
+        let rows = keyboard.and_then(|it| it["inline_keyboard"].as_array());
+        let buttons = rows.into_iter().flatten().filter_map(|row| row.as_array());
+        let labels = buttons.flatten().filter_map(|it| it["text"].as_str());
+        sent.buttons = labels.map(str::to_owned).collect();
         sent.reply_to = message.reply_to.map(|to| name(message.chat_id, to));
         sent.deleted = message.deleted;
         sent.edits = u32::try_from(message.earlier.len()).expect("few edits");

@@ -9,8 +9,8 @@ import { Wire } from './wire.js';
  * @typedef {{role: 'person'|'agent'|'system', id?: string, name?: string}} From
  * @typedef {{name: string, mime: string, size?: number, id?: string, url?: string, failed?: string}} Attached
  * @typedef {{seq: number, at: number, from: From, kind: string, client_id?: string, target?: number,
- *   markup?: any[], attachments?: Attached[], emoji?: string[]}} Line
- * @typedef {{client_id: string, text: string, files: Attached[], at: number, failed?: string}} Unsent
+ *   markup?: any[], attachments?: Attached[], choices?: string[], reply_to?: {seq?: number}, emoji?: string[]}} Line
+ * @typedef {{client_id: string, text: string, files: Attached[], at: number, reply_to?: number, failed?: string}} Unsent
  * @typedef {{text_bytes: number, upload_bytes: number, files: number}} Bounds
  */
 
@@ -296,13 +296,14 @@ class Chat extends HTMLElement {
 		const node = el('article', { class: `line ${role}` });
 		node.body = el('div', { class: 'body' });
 		node.files = el('div', { class: 'files' });
+		node.choices = el('div', { class: 'choices', role: 'group', 'aria-label': 'Answers' });
 		node.reactions = el('div', { class: 'reactions' });
 		node.time = el('time');
 		node.mark = el('span', { class: 'mark' });
 		node.fault = el('div', { class: 'fault' });
 		const who = { person: 'You', agent: 'Agent', system: 'chatbox' }[role] ?? role;
 		const meta = el('div', { class: 'meta' }, el('span', { class: 'edited', hidden: true }, 'edited'), node.time, node.mark);
-		node.append(el('span', { class: 'hide' }, `${who}: `), node.body, node.files, node.reactions, meta, node.fault);
+		node.append(el('span', { class: 'hide' }, `${who}: `), node.body, node.files, node.choices, node.reactions, meta, node.fault);
 		return node;
 	}
 
@@ -317,8 +318,10 @@ class Chat extends HTMLElement {
 		node.literal = false;
 		show(node.body, line.markup ?? []);
 		this.showFiles(node, line.attachments ?? []);
+		this.showChoices(node, line);
 		this.stamp(node, line.at);
 		if (line.from.role === 'person') this.tick(node);
+		if (line.reply_to?.seq != null) this.chosen(line.reply_to.seq);
 	}
 
 	/** @param {any} node @param {number} at */
@@ -335,6 +338,26 @@ class Chat extends HTMLElement {
 		if (node.files.now === now) return;
 		node.files.now = now;
 		node.files.replaceChildren(...files.map((file) => this.fileNode(file)));
+	}
+
+	/** What may be answered, until something was. @param {any} node @param {Line} line */
+	showChoices(node, line) {
+		const choices = line.choices ?? [];
+		node.choices.replaceChildren(...choices.map((choice) => button({ onclick: () => this.choose(line.seq, choice) }, choice)));
+		const answered = [...this.lines.values()].some((it) => it.line.reply_to?.seq === line.seq);
+		if (answered || this.unsent.some((entry) => entry.reply_to === line.seq)) this.chosen(line.seq, node);
+	}
+
+	/** A choice is a message like any other, which answers that line. @param {number} seq @param {string} text */
+	choose(seq, text) {
+		this.chosen(seq);
+		this.enqueue({ client_id: freshId(), text, files: [], at: Date.now(), reply_to: seq });
+		this.box.focus();
+	}
+
+	/** @param {number} seq @param {any} [node] */
+	chosen(seq, node = this.lines.get(seq)?.node) {
+		node?.choices.querySelectorAll('button').forEach((it) => (it.disabled = true));
 	}
 
 	/** @param {Attached} file */
@@ -603,7 +626,7 @@ class Chat extends HTMLElement {
 		const entry = this.unsent.find((it) => !it.failed);
 		if (!entry) return;
 		const attachments = entry.files.map((file) => file.id);
-		if (this.wire.send({ type: 'message', client_id: entry.client_id, text: entry.text, attachments })) {
+		if (this.wire.send({ type: 'message', client_id: entry.client_id, text: entry.text, attachments, reply_to: entry.reply_to })) {
 			this.sending = entry.client_id;
 			this.mark(entry);
 		}

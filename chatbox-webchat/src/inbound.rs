@@ -304,6 +304,7 @@ fn body(text: String, attachments: Vec<Attachment>, reply_to: Option<EventId>) -
         text,
         attachments,
         reply_to,
+        choices: Vec::new(),
     })
 }
 
@@ -315,6 +316,7 @@ fn command(text: &str) -> Option<Action> {
         name: name.to_owned(),
         argument: argument.trim().to_owned(),
         token: None,
+        target: None,
     })
 }
 
@@ -475,6 +477,7 @@ mod tests {
                 name: name.to_owned(),
                 argument: argument.to_owned(),
                 token: None,
+                target: None,
             })
         };
         assert_eq!(body_of("/stop"), action("stop", ""));

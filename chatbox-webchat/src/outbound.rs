@@ -119,6 +119,8 @@ struct LineFields<'a> {
     markup: Option<Markup>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<File<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    choices: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     emoji: Option<&'a [String]>,
 }
@@ -270,12 +272,14 @@ fn fields<'a>(visitor: &Visitor, line: &'a Line) -> LineFields<'a> {
         reply_to: answered(visitor, line),
         markup: None,
         attachments: Vec::new(),
+        choices: &[],
         emoji: None,
     };
     match &line.body {
         EventBody::Message(content) | EventBody::Edit { content, .. } => {
             fields.markup = Some(parse(&content.text));
             fields.attachments = content.attachments.iter().map(file).collect();
+            fields.choices = &content.choices;
         }
         EventBody::Action(action) => {
             let words = format!("/{} {}", action.name, action.argument);

@@ -196,6 +196,37 @@ def ticks_say_what_the_agent_has_seen(stage):
 
 
 @check
+def a_question_is_answered_by_a_press(stage):
+    house = stage.chatbox(config='[backend]\nkind = "none"\n')
+    agent = house.agent()
+    page = sign_in(stage.person(), house)
+    type_and_send(page, "hello")
+    expect(lines(page, "person").last.locator(".mark")).to_have_attribute("title", "Sent")
+    chat = agent.call("list_chats")["chats"][0]["chat_id"]
+    agent.call("switch_chat", chat_id=chat)
+    asked = {"question_id": "q1", "question": "Delete the old backups?", "choices": ["Yes, all of them", "No"], "timeout_seconds": 1}
+    assert agent.call("ask_human", **asked)["status"] == "waiting"
+    buttons = page.get_by_role("group", name="Answers").get_by_role("button")
+    expect(buttons).to_have_text(["Yes, all of them", "No"])
+    for width, height in ((1280, 800), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            SCREENS.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=SCREENS / f"question-{width}-{scheme}.png")
+            faults = axe(page, f"question-{width}-{scheme}")
+            assert not faults, faults
+    buttons.first.click()
+    expect(lines(page, "person").last).to_contain_text("Yes, all of them")
+    answered = agent.call("ask_human", **asked)
+    assert (answered["status"], answered["answer"]) == ("answered", "Yes, all of them"), answered
+    expect(buttons.first).to_be_disabled()
+    page.reload()
+    expect(buttons.last).to_be_disabled()
+    assert not page.problems, page.problems
+
+
+@check
 def a_picture_chosen_is_sent_shown_and_comes_back(stage):
     house = stage.chatbox()
     page = sign_in(stage.person(), house)

@@ -49,6 +49,35 @@ class Model:
         self.process.wait()
 
 
+class Agent:
+    """A mailbox's agent, over the protocol's newest wire."""
+
+    WIRE = "2026-07-28"
+
+    def __init__(self, url: str, token: str):
+        self.url, self.token = url, token
+
+    def call(self, tool: str, **arguments):
+        """Calls a tool: what it answers, as data."""
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": self.WIRE,
+            "io.modelcontextprotocol/clientInfo": {"name": "checks", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        params = {"name": tool, "arguments": arguments, "_meta": meta}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        headers = {
+            "content-type": "application/json", "accept": "application/json, text/event-stream",
+            "authorization": f"Bearer {self.token}", "mcp-protocol-version": self.WIRE,
+            "mcp-method": "tools/call", "mcp-name": tool,
+        }
+        request = urllib.request.Request(self.url, data=json.dumps(body).encode(), headers=headers, method="POST")
+        with OPENER.open(request, timeout=70) as answer:
+            said = json.loads(answer.read())
+        assert not said["result"].get("isError"), said
+        return said["result"]["structuredContent"]
+
+
 class Chatbox:
     """The program, in a data folder of its own and on a port it keeps over restarts."""
 
@@ -82,6 +111,11 @@ class Chatbox:
     def login_link(self) -> str:
         token = (self.data / "operator.token").read_text().strip()
         return ask("POST", f"{self.url}/v1/login-links", {}, token)["url"]
+
+    def agent(self) -> "Agent":
+        token = (self.data / "operator.token").read_text().strip()
+        given = ask("POST", f"{self.url}/v1/mailboxes/main/mcp-token", {}, token)
+        return Agent(f"{self.url}/mcp/main", given["mcp_token"])
 
     def kill(self):
         self.process.kill()

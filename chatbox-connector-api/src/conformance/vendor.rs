@@ -86,6 +86,8 @@ pub struct Sent {
     pub text: String,
     /// Files, in order.
     pub files: Vec<File>,
+    /// The buttons below it, as they read.
+    pub buttons: Vec<String>,
     /// The message it answers, by the platform's name.
     pub reply_to: Option<String>,
     /// Whether it was taken back.
@@ -104,6 +106,7 @@ impl Sent {
             room,
             text: text.into(),
             files: Vec::new(),
+            buttons: Vec::new(),
             reply_to: None,
             deleted: false,
             edits: 0,
@@ -231,7 +234,8 @@ pub trait Vendor: Send + Sync {
     async fn reactions(&self, _message: &str) -> Vec<String> {
         Vec::new()
     }
-    /// Somebody presses a button under something the account said, or once said, in this conversation.
+    /// Somebody presses a button, by its value, under the newest thing the account said in this conversation, or under
+    /// something it once said there.
     async fn press(&self, _room: Room, _who: Who, _button: &str) -> Did {
         Did::NotSimulated
     }

@@ -365,6 +365,17 @@ const MUTANTS: Table = &[
         &["waits for ever for an answer", "asks until it is answered"],
     ),
     (
+        "buttons",
+        &[
+            "shows no buttons",
+            "shows one button",
+            "turns the buttons round",
+            "shows buttons once more",
+            "forgets whose button it was",
+            "takes the first message's button",
+        ],
+    ),
+    (
         "answer",
         &[
             "answers no button",

@@ -37,10 +37,23 @@ pub(crate) struct Update {
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Message(Said),
-    Edit { target: String, text: String },
-    Delete { target: String },
-    Reaction { target: String, emoji: String },
-    Press { button: String, token: String },
+    Edit {
+        target: String,
+        text: String,
+    },
+    Delete {
+        target: String,
+    },
+    Reaction {
+        target: String,
+        emoji: String,
+    },
+    Press {
+        button: String,
+        token: String,
+        /// The newest of ours there.
+        under: Option<String>,
+    },
     Garbage,
 }
 
@@ -69,6 +82,7 @@ pub(crate) struct Draft {
     pub(crate) text: String,
     pub(crate) files: Vec<File>,
     pub(crate) reply_to: Option<String>,
+    pub(crate) buttons: Vec<String>,
     pub(crate) preview: bool,
     /// A repetition of this key is answered with what it became the first time.
     pub(crate) key: Option<i64>,
@@ -189,8 +203,15 @@ impl Platform {
             button: button.clone(),
             answers: Vec::new(),
         });
+        let ours = state.sent.iter().rev().find(|sent| sent.room == room);
+        let under = ours.map(|sent| sent.id.clone());
         drop(state);
-        self.happens(room, who, None, What::Press { button, token });
+        let what = What::Press {
+            button,
+            token,
+            under,
+        };
+        self.happens(room, who, None, what);
     }
 
     pub(crate) fn again(&self, key: &str) {
@@ -435,6 +456,7 @@ impl State {
         let name = self.name();
         let mut sent = Sent::new(&name, room, draft.text);
         sent.files = draft.files;
+        sent.buttons = draft.buttons;
         sent.reply_to = draft.reply_to;
         sent.preview = Some(draft.preview);
         self.sent.push(sent);

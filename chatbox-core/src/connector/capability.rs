@@ -75,6 +75,9 @@ pub struct Capabilities {
     /// Receives files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_in: Option<Limits>,
+    /// Shows buttons below a text, at most so many at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buttons: Option<Limits>,
     /// Answers a button.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Limits>,
@@ -133,6 +136,7 @@ impl Capabilities {
             react: None,
             media: None,
             media_in: None,
+            buttons: None,
             answer: None,
             mark_read: None,
             typing: None,

@@ -98,6 +98,10 @@ pub struct OutMessage {
     /// The message it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<EventId>,
+    /// Buttons below the text, in order. A press comes in as an action on this message, named by the button's number,
+    /// from 1. A label too long for the platform is shown shortened: the text says it whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// What the platform answered.

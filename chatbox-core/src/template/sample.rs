@@ -94,6 +94,7 @@ fn bodies() -> Vec<EventBody> {
             text: "x".repeat(TEXT_MOST),
             attachments: vec![file.clone(); 10],
             reply_to: Some(target()),
+            choices: Vec::new(),
         }),
         EventBody::Message(Content {
             attachments: vec![file],
@@ -124,6 +125,7 @@ fn bodies() -> Vec<EventBody> {
             name: "status".to_owned(),
             argument: String::new(),
             token: None,
+            target: None,
         }),
         EventBody::Outcome {
             of: Seq(1),

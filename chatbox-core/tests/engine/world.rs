@@ -416,6 +416,7 @@ impl Town {
             name: name.into(),
             argument: String::new(),
             token: None,
+            target: None,
         };
         self.push(event(
             person,

@@ -82,6 +82,7 @@ fn photo() -> EventBody {
         text: "look".to_owned(),
         attachments: vec![file],
         reply_to: None,
+        choices: Vec::new(),
     })
 }
 

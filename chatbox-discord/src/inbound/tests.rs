@@ -121,6 +121,7 @@ fn a_command_is_an_action_in_a_one_to_one_chat() {
         name: "start".to_owned(),
         argument: "abc".to_owned(),
         token: None,
+        target: None,
     };
     assert_eq!(event.body, EventBody::Action(action));
     start["guild_id"] = json!("7");

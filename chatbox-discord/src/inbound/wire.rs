@@ -149,6 +149,8 @@ pub(super) struct Interaction {
     pub(super) user: Option<User>,
     #[serde(default)]
     pub(super) data: Pressed,
+    #[serde(default)]
+    pub(super) message: Option<Named>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! What each request does.
 
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 use super::rest::{Asked, Refusal};
 use super::shape;
@@ -204,6 +205,7 @@ impl Server<'_> {
         if reply.is_some() && there.is_none() && !lenient {
             return Err(BAD_FORM);
         }
+        let components = components(body)?;
         let id = self.state.number();
         if let Some(key) = key {
             self.state.nonces.insert((channel, key), id);
@@ -217,6 +219,7 @@ impl Server<'_> {
             reply_to: there,
             mentions: Vec::new(),
             flags: body["flags"].as_u64().unwrap_or(0),
+            components,
             nonce: body.get("nonce").filter(|it| !it.is_null()).cloned(),
             allowed_mentions: body.get("allowed_mentions").cloned(),
             edits: 0,
@@ -286,4 +289,29 @@ fn nonce(nonce: &Value) -> Result<Option<String>, Refusal> {
         Value::String(text) if text.chars().count() <= MAX_NONCE => Ok(Some(text.clone())),
         _ => Err(BAD_FORM),
     }
+}
+
+/// Rows of buttons: at most five, of at most five each, every button with a label and a name of its own.
+fn components(body: &Value) -> Result<Vec<Value>, Refusal> {
+    let rows = body["components"].as_array().cloned().unwrap_or_default();
+    let mut names = HashSet::new();
+    for row in &rows {
+        let buttons = row["components"].as_array().ok_or(BAD_FORM)?;
+        let fits = (1..=5).contains(&buttons.len()) && row["type"] == 1;
+        let mut each = buttons.iter().map(|button| {
+            let text = |field: &str| button[field].as_str().unwrap_or_default().to_owned();
+            let short = |text: &str, most| (1..=most).contains(&text.chars().count());
+            button["type"] == 2
+                && short(&text("label"), 80)
+                && short(&text("custom_id"), 100)
+                && names.insert(text("custom_id"))
+        });
+        if !fits || !each.all(|it| it) {
+            return Err(BAD_FORM);
+        }
+    }
+    if rows.len() > 5 {
+        return Err(BAD_FORM);
+    }
+    Ok(rows)
 }

@@ -50,6 +50,7 @@ impl World {
                 reply_to: say.reply_to,
                 mentions: say.mentions,
                 flags: 0,
+                components: Vec::new(),
                 nonce: None,
                 allowed_mentions: None,
                 edits: 0,

@@ -39,7 +39,7 @@ pub(crate) fn message(options: &Options, state: &State, message: &Message) -> Va
         "edited_timestamp": (message.edits > 0).then(|| iso(time_of(message.id) + u64::from(message.edits))),
         "tts": false, "mention_everyone": false, "mentions": mentions.collect::<Vec<_>>(), "mention_roles": [],
         "attachments": files.collect::<Vec<_>>(), "embeds": [], "pinned": false, "flags": message.flags,
-        "components": [],
+        "components": message.components,
     });
     if message.webhook {
         shape["webhook_id"] = json!(message.author.to_string());

@@ -71,6 +71,8 @@ pub struct Message {
     pub nonce: Option<Value>,
     /// Who may be called by it, as the sender wrote it.
     pub allowed_mentions: Option<Value>,
+    /// The rows of buttons below it.
+    pub components: Vec<Value>,
     /// How often it was changed.
     pub edits: u32,
     /// Whether it was taken back.

@@ -330,6 +330,7 @@ async fn content(app: &App, inbound: &Inbound) -> Result<Content, Problem> {
         text: inbound.text.clone().unwrap_or_default(),
         attachments,
         reply_to: inbound.reply_to.clone().map(Into::into),
+        choices: Vec::new(),
     })
 }
 

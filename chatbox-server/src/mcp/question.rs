@@ -1,7 +1,8 @@
 //! A question put to people in a chat: how it reads, and which message answers it. Pure.
 //!
 //! A text answers only what it is bound to: by replying to the question; or, where one person and the agent are alone, by
-//! being the first thing said after it, with nothing else asked in between. What is typed anywhere else decides nothing.
+//! being the first thing said after it, with nothing else asked in between; or by pressing one of its buttons. What is
+//! typed anywhere else decides nothing.
 
 use chatbox_core::event::{ChatKind, EventBody};
 use chatbox_core::id::{ChatId, Millis, Seq};
@@ -103,6 +104,13 @@ impl Question {
                     return Some(End::Undelivered { reason });
                 }
                 EventBody::Message(_) if said.out => alone = false,
+                EventBody::Action(action)
+                    if said.target == Some(row) && said.at <= self.until && !said.out =>
+                {
+                    if let Some(end) = self.nth(&action.name).and_then(|it| answered(said, it)) {
+                        return Some(end);
+                    }
+                }
                 // A message that was changed could have said anything when it was seen.
                 EventBody::Message(content)
                     if said.at <= self.until && !changed.contains(&said.seq) =>
@@ -112,13 +120,8 @@ impl Question {
                         None => alone,
                     };
                     let answer = bound.then(|| self.answer(&content.text)).flatten();
-                    if let (Some(answer), Author::Person { id, name }) = (answer, &said.author) {
-                        return Some(End::Answered {
-                            answer,
-                            by: id.to_string(),
-                            name: name.clone(),
-                            row: said.seq,
-                        });
+                    if let Some(end) = answer.and_then(|it| answered(said, it)) {
+                        return Some(end);
                     }
                 }
                 _ => {}
@@ -135,20 +138,34 @@ impl Question {
         }
         let same = |choice: &&String| choice.to_lowercase() == text.to_lowercase();
         let by_words = self.choices.iter().find(same);
-        let digits = text.trim_end_matches(['.', ')']);
-        let number = digits
-            .parse::<usize>()
-            .ok()
-            .and_then(|it| it.checked_sub(1));
-        let by_number = || self.choices.get(number?);
-        by_words.or_else(by_number).cloned()
+        let by_number = || self.nth(text.trim_end_matches(['.', ')']));
+        by_words.cloned().or_else(by_number)
     }
+
+    /// The choice of a number, from 1.
+    fn nth(&self, number: &str) -> Option<String> {
+        let number: usize = number.parse().ok()?;
+        self.choices.get(number.checked_sub(1)?).cloned()
+    }
+}
+
+/// An answer, where a person gave it.
+fn answered(said: &LogRow, answer: String) -> Option<End> {
+    let Author::Person { id, name } = &said.author else {
+        return None;
+    };
+    Some(End::Answered {
+        answer,
+        by: id.to_string(),
+        name: name.clone(),
+        row: said.seq,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chatbox_core::event::Content;
+    use chatbox_core::event::{Action, Content};
 
     const ASKED: Seq = Seq(10);
 
@@ -247,6 +264,36 @@ mod tests {
             says(13, "1", None),
         ];
         assert_eq!(alone(&chat).as_deref(), Some("No"), "the first one");
+    }
+
+    #[test]
+    fn a_pressed_button_of_the_question_answers_it_for_everybody() {
+        let asked = question(&["Yes", "No"]);
+        let press = |seq, name: &str, target| {
+            let action = Action {
+                name: name.to_owned(),
+                argument: String::new(),
+                token: Some("t".to_owned()),
+                target: Some("platform's".into()),
+            };
+            let mut heard = says(seq, "", None);
+            heard.row.body = EventBody::Action(action);
+            heard.row.target = target;
+            heard
+        };
+        let given = |heard: Heard| answer(&asked, ChatKind::Group, &[heard]);
+        assert_eq!(given(press(11, "2", Some(ASKED))).as_deref(), Some("No"));
+        assert_eq!(
+            given(press(11, "2", Some(Seq(9)))),
+            None,
+            "another message's"
+        );
+        assert_eq!(given(press(11, "2", None)), None, "nobody knows which");
+        assert_eq!(given(press(11, "3", Some(ASKED))), None, "no such choice");
+        assert_eq!(given(press(11, "status", Some(ASKED))), None);
+        let late = [press(101, "1", Some(ASKED))];
+        let end = asked.end(ChatKind::Group, &late, Millis(1001));
+        assert_eq!(end, Some(End::Expired));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) fn action(message: &Message, me: &User) -> Option<Action> {
         name,
         argument: command.argument.to_owned(),
         token: None,
+        target: None,
     })
 }
 

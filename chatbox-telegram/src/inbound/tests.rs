@@ -245,6 +245,7 @@ fn edits_reactions_buttons_and_members() {
         name: "yes".to_owned(),
         argument: String::new(),
         token: Some("q1".to_owned()),
+        target: Some("-5/9".into()),
     };
     assert_eq!(button.body, EventBody::Action(action));
 

@@ -29,6 +29,36 @@ async fn action(world: &World, button: &str) -> Result<Action, Miss> {
     world.until(&what, seen).await
 }
 
+/// The second of several buttons, of the newer of two messages that have some.
+pub(super) async fn buttons(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Silent)).await?;
+    claimed(world.can().buttons, "buttons")?;
+    let heard = world.hear(ana("hello")).await?;
+    let choices = ["Yes", "No, not now", "Ask again later"].map(str::to_owned);
+    let mut asked = None;
+    for text in ["One?", "Two?"] {
+        let content = Content {
+            choices: choices.to_vec(),
+            ..Content::text(text)
+        };
+        world.tell(&heard.chat, content).await?;
+        let sent = world.sees(ANA, text).await?;
+        same("the buttons", &sent.buttons, &choices.to_vec())?;
+        asked = Some(sent.id);
+    }
+    press(&world, ANA, Who(1), "2").await?;
+    let action = action(&world, "2").await?;
+    let of = action.target.map(|it| it.as_str().to_owned());
+    same("the message whose button was pressed", &of, &asked)?;
+    world.tell(&heard.chat, Content::text("no more")).await?;
+    let plain = world.sees(ANA, "no more").await?;
+    same(
+        "buttons of a text without choices",
+        &plain.buttons,
+        &Vec::new(),
+    )
+}
+
 pub(super) async fn answer(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Echo)).await?;
     claimed(world.can().answer, "answering buttons")?;

@@ -124,6 +124,7 @@ pub(crate) fn all() -> Vec<Rule> {
         Silver "edit-fails" verbs::edit_fails, "a change that goes wrong is tried again, or fails visibly";
         Silver "delete" verbs::delete, "our message can be taken back";
         Silver "react" verbs::react, "we can react, and stop reacting";
+        Silver "buttons" asked::buttons, "choices are buttons, and a press says which one of which message";
         Silver "answer" asked::answer, "a pressed button is answered, once and at once";
         Silver "answer-words" asked::answer_words, "a button is answered with the words given, and not unasked";
         Silver "mark-read" asked::mark_read, "what we read is marked, and nothing else";

@@ -55,6 +55,7 @@ impl ChannelAdapter for Alpha {
             ..Limits::default()
         });
         can.heartbeat = Some(Duration::from_millis(300));
+        can.buttons = any;
         can.answer = any;
         can.mark_read = any;
         match self.twist {

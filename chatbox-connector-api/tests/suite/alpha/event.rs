@@ -161,6 +161,7 @@ impl Alpha {
                         }
                         _ => said.reply_to.clone().map(EventId::new),
                     },
+                    choices: Vec::new(),
                 })
             }
             What::Edit { text, .. } if self.is("takes an edit for a message") => {
@@ -184,10 +185,19 @@ impl Alpha {
             What::Press { button, .. } if self.is("takes a button for a message") => {
                 EventBody::Message(Content::text(button))
             }
-            What::Press { button, token } => EventBody::Action(Action {
+            What::Press {
+                button,
+                token,
+                under,
+            } => EventBody::Action(Action {
                 name: button.clone(),
                 argument: String::new(),
                 token: (!self.is("forgets where answers go")).then(|| token.clone()),
+                target: match self.twist {
+                    "forgets whose button it was" => None,
+                    "takes the first message's button" => Some("m2".into()),
+                    _ => under.as_deref().map(EventId::new),
+                },
             }),
             What::Garbage => EventBody::Unsupported {
                 what: "garbage".to_owned(),

@@ -98,6 +98,7 @@ struct Memory {
     spoken: Mutex<BTreeSet<String>>,
     last_words: Mutex<Option<(Room, Draft)>>,
     last_room: Mutex<Option<Room>>,
+    buttons: Mutex<Vec<String>>,
     queue: Mutex<Vec<(Room, Draft)>>,
     fate: tokio::sync::Mutex<Option<mpsc::UnboundedReceiver<Fate>>>,
 }

@@ -98,10 +98,26 @@ impl Alpha {
                 "replies to the first" => reply_to.map(|_| "m1".to_owned()),
                 _ => reply_to,
             },
+            buttons: match self.twist {
+                "shows no buttons" => Vec::new(),
+                "shows one button" => message.choices.iter().take(1).cloned().collect(),
+                "turns the buttons round" => message.choices.iter().rev().cloned().collect(),
+                "shows buttons once more" => self.buttons(&message.choices),
+                _ => message.choices.clone(),
+            },
             preview: self.is("leaves previews on")
                 || self.is("leaves previews on in replies") && message.reply_to.is_some(),
             ..Draft::default()
         })
+    }
+
+    /// Those of before, where there are none.
+    fn buttons(&self, choices: &[String]) -> Vec<String> {
+        let mut last = self.memory.buttons.lock().expect("whole");
+        if !choices.is_empty() {
+            *last = choices.to_vec();
+        }
+        last.clone()
     }
 
     pub(super) async fn say(

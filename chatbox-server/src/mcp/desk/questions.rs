@@ -40,7 +40,10 @@ impl Desk {
     /// Puts a question; the same again is the same row.
     pub(in crate::mcp) async fn put(&self, question: &Question) -> Result<Seq, Refusal> {
         let chat = self.asked_in(question).await?;
-        let say = Say::Message(Content::text(question.said(chat.kind)));
+        let say = Say::Message(Content {
+            choices: question.choices.clone(),
+            ..Content::text(question.said(chat.kind))
+        });
         let author = Author::Mailbox {
             id: self.mailbox.clone(),
         };
