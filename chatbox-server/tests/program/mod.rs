@@ -164,6 +164,15 @@ impl Running {
 
     /// How the connection to this platform stands, once it is as wanted.
     pub(crate) fn until_health(&self, platform: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_health_within(MOST, platform, wanted)
+    }
+
+    pub(crate) fn until_health_within(
+        &self,
+        most: Duration,
+        platform: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let began = Instant::now();
         loop {
             let list = self.ask("GET", "/v1/connections", &self.operator()).json();
@@ -173,7 +182,7 @@ impl Running {
             if wanted(&health) {
                 return health;
             }
-            assert!(began.elapsed() < MOST, "{platform}: {health}");
+            assert!(began.elapsed() < most, "{platform}: {health}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
