@@ -21,12 +21,21 @@ pub(crate) struct Written {
     /// The server in the place of `https://discord.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) api_base: Option<String>,
-    /// The guilds whose messages come in; all when absent.
+    /// The numbers of the guilds whose messages come in, with commas or spaces between; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) allowed_guilds: Option<Vec<String>>,
+    pub(crate) allowed_guilds: Option<String>,
     /// Whether to ask for the text of guild messages that are not meant for the bot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) message_content: Option<bool>,
+    pub(crate) message_content: Option<YesNo>,
+}
+
+/// Settings are texts, wherever they are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum YesNo {
+    #[serde(rename = "true")]
+    Yes,
+    #[serde(rename = "false")]
+    No,
 }
 
 /// Everything the adapter needs to know.
@@ -87,14 +96,21 @@ impl Config {
     /// Takes in the rest of what is written.
     pub(crate) fn with(mut self, written: Written) -> Result<Self> {
         if let Some(guilds) = written.allowed_guilds {
-            let number = |guild: &String| {
+            let number = |guild: &str| {
                 guild.parse::<u64>().map_err(|_| {
                     invalid(format!("`allowed_guilds`: {guild:?} is not the number of a guild; copy it with Discord's developer mode on"))
                 })
             };
-            self.allowed_guilds = Some(guilds.iter().map(number).collect::<Result<_>>()?);
+            let guilds = guilds.split([',', ' ']).filter(|it| !it.is_empty());
+            let guilds: BTreeSet<u64> = guilds.map(number).collect::<Result<_>>()?;
+            if guilds.is_empty() {
+                return Err(invalid(
+                    "`allowed_guilds` names none; leave it away to hear them all",
+                ));
+            }
+            self.allowed_guilds = Some(guilds);
         }
-        self.message_content = written.message_content.unwrap_or(true);
+        self.message_content = written.message_content != Some(YesNo::No);
         Ok(self)
     }
 
@@ -219,14 +235,28 @@ mod tests {
         ] {
             assert!(config(Some(bad), TOKEN, Egress::Public).is_err(), "{bad}");
         }
-        let written = Written {
-            allowed_guilds: Some(vec!["a guild".to_owned()]),
-            ..Written::default()
+    }
+
+    #[test]
+    fn settings_are_texts() {
+        let with = |json: &str| {
+            let written =
+                serde_json::from_str::<Written>(json).map_err(|it| invalid(it.to_string()))?;
+            config(None, TOKEN, Egress::Public)?.with(written)
         };
-        let error = config(None, TOKEN, Egress::Public)
-            .expect("good")
-            .with(written)
-            .expect_err("no number");
-        assert!(error.to_string().contains("developer mode"), "{error}");
+        let usual = with("{}").expect("defaults");
+        assert!(usual.message_content && usual.allowed_guilds.is_none());
+        let set = with(r#"{"allowed_guilds": "100, 200", "message_content": "false"}"#);
+        let set = set.expect("good settings");
+        assert_eq!(set.allowed_guilds, Some([100, 200].into()));
+        assert!(!set.message_content);
+        for (json, word) in [
+            (r#"{"allowed_guilds": "a guild"}"#, "developer mode"),
+            (r#"{"allowed_guilds": " , "}"#, "names none"),
+            (r#"{"message_content": "maybe"}"#, "`true` or `false`"),
+        ] {
+            let error = with(json).expect_err(json);
+            assert!(error.to_string().contains(word), "{error}");
+        }
     }
 }

@@ -47,12 +47,12 @@ impl AdapterFactory for Discord {
                 ),
                 setting(
                     "allowed_guilds",
-                    "The numbers of the servers whose messages come in; all when absent",
+                    "The numbers of the servers whose messages come in, with commas between; all when absent",
                     None,
                 ),
                 setting(
                     "message_content",
-                    "Whether to read what is not meant for the bot",
+                    "Whether to read what is not meant for the bot: true or false",
                     Some("true"),
                 ),
             ],

@@ -449,7 +449,7 @@ impl Gateway {
             }
         }
         if !whole {
-            self.gap(messages.last().map_or(after, |last| last.id.0));
+            self.gap(messages.last().map_or(after, |last| last.id));
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! A channel's past.
 
 use crate::client::Client;
-use crate::inbound::{Message, Reader};
+use crate::inbound::{Id, Reader};
 use crate::outbound::{self, Target};
 use chatbox_connector_api::Result;
 use chatbox_connector_api::event::Event;
 use chatbox_connector_api::id::{EventId, Handle};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serenity::http::Route;
 use serenity::model::id::ChannelId;
 
@@ -15,25 +16,58 @@ const PAGE: usize = 100;
 /// So many pages of a channel are read at most.
 const MAX_PAGES: usize = 10;
 
+/// A message of the past as it came: one that cannot be read stops no other.
+#[derive(Debug)]
+pub(crate) struct Past {
+    pub(crate) id: u64,
+    pub(crate) channel: u64,
+    pub(crate) guild: Option<u64>,
+    pub(crate) json: Box<RawValue>,
+}
+
+impl Past {
+    /// What has no number cannot be told apart from the next.
+    fn read(channel: u64, guild: Option<u64>, json: Box<RawValue>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: Id,
+        }
+        let id = serde_json::from_str::<Named>(json.get()).ok()?.id.0;
+        Some(Self {
+            id,
+            channel,
+            guild,
+            json,
+        })
+    }
+}
+
 /// A channel's messages after one, oldest first, and whether these are all.
 pub(crate) async fn after(
     client: &Client,
     channel: u64,
     guild: Option<u64>,
     mut after: u64,
-) -> Result<(Vec<Message>, bool)> {
+) -> Result<(Vec<Past>, bool)> {
     let mut all = Vec::new();
     for _ in 0..MAX_PAGES {
         let route = Route::ChannelMessages {
             channel_id: ChannelId::new(channel),
         };
         let query = [("after", after.to_string()), ("limit", PAGE.to_string())];
-        let mut page: Vec<Message> = client.get(route, &query).await?;
-        // Discord lists the newest first, and leaves out the guild.
-        page.sort_by_key(|message| message.id.0);
+        let page: Vec<Box<RawValue>> = client.get(route, &query).await?;
         let full = page.len() >= PAGE;
-        after = page.last().map_or(after, |last| last.id.0);
-        all.extend(page.into_iter().map(|message| message.within(guild)));
+        let page = page.into_iter();
+        let mut page: Vec<Past> = page
+            .filter_map(|json| Past::read(channel, guild, json))
+            .collect();
+        // Discord lists the newest first.
+        page.sort_by_key(|past| past.id);
+        let Some(last) = page.last().map(|past| past.id) else {
+            return Ok((all, !full));
+        };
+        after = last;
+        all.extend(page);
         if !full {
             return Ok((all, true));
         }
@@ -70,6 +104,6 @@ pub(crate) async fn since(
     let (messages, _) = self::after(client, channel.get(), guild, after).await?;
     Ok(messages
         .iter()
-        .filter_map(|message| reader.late(message))
+        .filter_map(|past| reader.late(past))
         .collect())
 }

@@ -25,17 +25,18 @@ mod tests;
 mod wire;
 
 pub(crate) use reactions::Reactions;
-pub(crate) use wire::{Channel, Guild, Message, Ready};
+pub(crate) use wire::{Channel, Guild, Id, Message, Ready};
 
+use crate::history::Past;
 use crate::outbound::message_name;
 use chatbox_connector_api::event::{
     Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
+use chatbox_connector_api::kit::quarantine::guarded;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wire::{Deleted, Interaction, Reaction, User};
 
@@ -72,11 +73,38 @@ impl Reader {
     /// What a dispatch says. `name` is its own, for what has no better one. A crash costs this dispatch only: it is kept
     /// as something unsupported.
     pub(crate) fn read(&mut self, kind: &str, data: &RawValue, name: &str) -> Option<Event> {
-        let read = catch_unwind(AssertUnwindSafe(|| self.translate(kind, data.get(), name)));
-        let event = match read {
-            Ok(Ok(event)) => event,
-            Ok(Err(error)) => self.unreadable(kind, data.get(), name, &error.to_string()),
-            Err(_) => self.unreadable(kind, data.get(), name, "the adapter crashed on it"),
+        let read = |reader: &mut Self| reader.translate(kind, data.get(), name);
+        self.kept((kind, data, name), None, read)
+    }
+
+    /// A message from the past, with its guild, which history does not name. A crash costs it only.
+    pub(crate) fn late(&mut self, past: &Past) -> Option<Event> {
+        let name = format!("{}/{}", past.channel, past.id);
+        let read = |reader: &mut Self| {
+            let message: Message = serde_json::from_str(past.json.get())?;
+            Ok(reader.said(&message.within(past.guild)))
+        };
+        let what = ("MESSAGE_CREATE", &*past.json, &*name);
+        let event = self.kept(what, past.guild, read)?;
+        Some(Event {
+            late: true,
+            ..event
+        })
+    }
+
+    /// What a translation comes to, or that it could not be made.
+    fn kept(
+        &mut self,
+        (kind, data, name): (&str, &RawValue, &str),
+        guild: Option<u64>,
+        translate: impl FnOnce(&mut Self) -> serde_json::Result<Option<Event>>,
+    ) -> Option<Event> {
+        let event = match guarded(|| translate(self)) {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => {
+                self.unreadable((kind, data.get(), name), guild, &error.to_string())
+            }
+            None => self.unreadable((kind, data.get(), name), guild, "the adapter crashed on it"),
         };
         event.map(|event| Event {
             raw: Some(Arc::from(data.to_owned())),
@@ -98,14 +126,6 @@ impl Reader {
             "MESSAGE_REACTION_REMOVE" => self.reacted(&serde_json::from_str(json)?, name, false),
             "INTERACTION_CREATE" => self.pressed(&serde_json::from_str(json)?),
             _ => None,
-        })
-    }
-
-    /// A message from the past.
-    pub(crate) fn late(&mut self, message: &Message) -> Option<Event> {
-        self.said(message).map(|event| Event {
-            late: true,
-            ..event
         })
     }
 
@@ -329,7 +349,12 @@ impl Reader {
     }
 
     /// Something we cannot read, kept where it happened. Without a place it is only said in the program's own log.
-    fn unreadable(&self, kind: &str, json: &str, name: &str, why: &str) -> Option<Event> {
+    fn unreadable(
+        &self,
+        (kind, json, name): (&str, &str, &str),
+        guild: Option<u64>,
+        why: &str,
+    ) -> Option<Event> {
         #[derive(Deserialize)]
         struct Found {
             channel_id: wire::Id,
@@ -342,7 +367,8 @@ impl Reader {
             what: format!("{kind} that cannot be read"),
         };
         let id = EventId::new(format!("x{name}"));
-        Some(self.bare(id, found.channel_id.0, found.guild_id, 0, nobody(), body))
+        let guild = found.guild_id.or(guild.map(wire::Id));
+        Some(self.bare(id, found.channel_id.0, guild, 0, nobody(), body))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::app::{App, CONNECTOR, FEED};
 use crate::auth::{HOME, draft};
+use crate::compose::Platforms;
+use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::http::{AddedView, Problem};
 use crate::placeholder::is_placeholder;
@@ -136,6 +138,13 @@ impl App {
             {
                 return self.connector(mailbox, secrets, settings).await;
             }
+            if let Some(Failure {
+                code, what, fix, ..
+            }) = Platforms::left_out(platform.as_str())
+            {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                return Err(Problem::new(status, &code, what, fix));
+            }
             let known = self.platforms.names().join(", ");
             return Err(Problem::invalid(
                 "unknown_channel",
@@ -145,6 +154,11 @@ impl App {
         if secrets.values().any(|it| is_placeholder(it.expose())) {
             return Err(placeholder(&*factory));
         }
+        let manifest = factory.manifest();
+        let names = manifest.settings.iter().map(|it| &it.name);
+        known(platform, "setting", settings.keys(), names)?;
+        let names = manifest.secrets.iter().map(|it| &it.name);
+        known(platform, "secret", secrets.keys(), names)?;
         let (settings, egress) = self.settings_for(platform, settings)?;
         let connect = Connect {
             factory,
@@ -181,6 +195,33 @@ impl App {
         };
         let settings = Settings::new(&table).map_err(Error::from)?;
         Ok((settings, egress))
+    }
+}
+
+/// Refuses what no adapter of this platform would read.
+fn known<'a>(
+    platform: &Platform,
+    what: &str,
+    mut given: impl Iterator<Item = &'a String>,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<(), Problem> {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    match given.find(|name| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("{platform} has no {what} `{name}`");
+            let hint = match names.as_slice() {
+                [] => format!("leave it away: there is no {what}"),
+                names => format!("there are: {}", names.join(", ")),
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Err(Problem::new(
+                status,
+                &format!("unknown_{what}"),
+                detail,
+                hint,
+            ))
+        }
     }
 }
 

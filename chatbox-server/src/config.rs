@@ -295,6 +295,9 @@ fn no_secrets(channel: &str, table: &toml::Table) -> Result<(), Mistake> {
 /// A channel's table must be of a channel this program has, and set what that channel takes.
 fn known(channel: &str, table: &toml::Table) -> Result<(), Mistake> {
     let platforms = Platforms::outside();
+    if let Some(failure) = Platforms::left_out(channel) {
+        return Err(Mistake::key(&["channels", channel])(failure));
+    }
     let Some(factory) = platforms.get(&channel.into()) else {
         let what = format!("[channels.{channel}]: this program was built without such a channel");
         let fix = meant(channel, &platforms.names());

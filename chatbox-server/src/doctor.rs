@@ -1,10 +1,17 @@
-//! What is wrong, and the exact way to mend it. Reads only.
+//! What is wrong, and the exact way to mend it. Asks every platform who we are, and changes nothing.
 
 use crate::app::App;
-use chatbox_core::connector::LinkState;
+use chatbox_core::connector::{LinkState, Verdict};
 use chatbox_core::store::{DeliveryFilter, DeliveryState};
+use chatbox_core::{Error, Link};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+/// How long a platform may take to say who we are.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything found.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -117,24 +124,51 @@ async fn connections(app: &App) -> Vec<Finding> {
             findings.push(finding("nobody_paired", Severity::Warning, cause, fix));
         }
     }
-    for link in running {
-        let platform = &link.platform;
-        let (id, severity, reason) = match link.health().state {
-            LinkState::NeedsAttention { reason } => ("credential_refused", Severity::Error, reason),
-            LinkState::Down { reason } => ("connection_down", Severity::Error, reason),
-            LinkState::Degraded { reason } => ("connection_degraded", Severity::Warning, reason),
-            LinkState::Connecting => (
-                "connection_starting",
-                Severity::Info,
-                "on the way".to_owned(),
-            ),
-            _ => continue,
-        };
-        let fix =
-            format!("chatbox channels status --probe   # then chatbox channels add {platform}");
-        findings.push(finding(id, severity, format!("{platform}: {reason}"), fix));
-    }
+    let asked = running.iter().map(|link| stands(app, link));
+    findings.extend(join_all(asked).await.into_iter().flatten());
     findings
+}
+
+/// What is wrong with one that runs: as its own connection shows, or else as its platform answers now.
+async fn stands(app: &App, link: &Link) -> Option<Finding> {
+    let (id, severity, reason) = match link.health().state {
+        LinkState::NeedsAttention { reason } => ("credential_refused", Severity::Error, reason),
+        LinkState::Down { reason } => ("connection_down", Severity::Error, reason),
+        LinkState::Degraded { reason } => ("connection_degraded", Severity::Warning, reason),
+        state => match (refusal(app, link).await, state) {
+            (Some(refusal), _) => refusal,
+            (None, LinkState::Connecting) => {
+                let on_the_way = "on the way".to_owned();
+                ("connection_starting", Severity::Info, on_the_way)
+            }
+            (None, _) => return None,
+        },
+    };
+    let platform = &link.platform;
+    let fix = format!("chatbox channels status --probe   # then chatbox channels add {platform}");
+    let cause = format!("{platform}: {reason}");
+    Some(finding(id, severity, cause, fix))
+}
+
+/// Why its platform does not say who we are.
+async fn refusal(app: &App, link: &Link) -> Option<(&'static str, Severity, String)> {
+    if link.is_native() {
+        return None;
+    }
+    let error = match timeout(PATIENCE, app.chatbox.probe(&link.id)).await {
+        // It was taken away meanwhile, or is well.
+        Ok(Ok(_) | Err(Error::NotFound(_) | Error::NotRunning(_))) => return None,
+        Ok(Err(error)) => error,
+        Err(_) => {
+            let reason = format!("it did not answer within {PATIENCE:?}");
+            return Some(("platform_silent", Severity::Error, reason));
+        }
+    };
+    let id = match &error {
+        Error::Adapter(it) if it.verdict() == Verdict::Reauthenticate => "credential_refused",
+        _ => "platform_unavailable",
+    };
+    Some((id, Severity::Error, error.to_string()))
 }
 
 async fn deliveries(app: &App) -> Vec<Finding> {

@@ -8,7 +8,7 @@ use chatbox_core::store::{
     Admin, Door, LaneScope, NewConnection, NewMailbox, Outcome, Step, Store,
 };
 use chatbox_fakes::model::{self, Script};
-use chatbox_fakes::telegram::{self, Bot, Entity, Fault, Mark, Say};
+use chatbox_fakes::telegram::{self, Bot, Entity, Fault, Mark, Planned, Say};
 use chatbox_store::seal::Vault;
 use chatbox_store::{SqliteOptions, SqliteStore};
 use program::{Program, Running};
@@ -208,6 +208,24 @@ async fn a_vault_key_that_is_not_this_datas_is_refused_and_changes_nothing() {
     platform.say(ADA, ADA, "still there?");
     let answered = platform.until_messages(ADA, 2, SOON).await;
     answered.expect("the credential opens as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_is_found_by_the_doctor() {
+    let (platform, folder) = (platform().await, tempfile::tempdir().expect("a folder"));
+    let running = Running::start(folder.path(), &config(&platform, "kind = \"echo\""));
+    connect(&running, folder.path(), &platform).await;
+    assert_eq!(running.findings("credential_refused"), []);
+    platform.plan(Planned::new("*", Fault::Unauthorized).times(u32::MAX));
+    // It is asked while its poll still hangs.
+    let found = running.findings("credential_refused");
+    assert!(found[0].0.starts_with("telegram: "), "{found:?}");
+    assert!(
+        found[0].1.contains("chatbox channels add telegram"),
+        "{found:?}"
+    );
+    platform.clear_faults();
+    assert_eq!(running.findings("credential_refused"), []);
 }
 
 /// What the start lines at this path say is next, as soon as they do.

@@ -158,10 +158,13 @@ async fn without_an_account_every_wire_says_what_to_do() {
             "{endpoint}: {probed}"
         );
         assert!(
-            probed.to_string().contains("signal-cli link"),
+            probed.to_string().contains("Linked devices"),
             "{endpoint}: {probed}"
         );
-        assert_eq!(adapter.link(), Link::Unlinked);
+        // Where it reaches Signal's servers it has a code to scan.
+        let link = adapter.link();
+        let expected = matches!(link, Link::Unlinked | Link::Linking { .. });
+        assert!(expected, "{endpoint}: {link:?}");
         let opened = adapter
             .open(None)
             .await

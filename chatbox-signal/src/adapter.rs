@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::{Effect, Failure, Outcome};
 use crate::inbound::{MAX_FILE, Source, message_name};
-use crate::link::{Link, Seen};
+use crate::link::{Link, Linking, Seen};
 use crate::listen::{self, Account, Nothing};
 use crate::outbound::{self, File, MAX_FILES, MAX_TEXT, Request};
 use async_trait::async_trait;
@@ -22,10 +22,11 @@ use chatbox_connector_api::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The platform's name.
 pub(crate) const PLATFORM: &str = "signal";
@@ -33,6 +34,10 @@ pub(crate) const PLATFORM: &str = "signal";
 const CHANGE_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How often a daemon that starts is looked for.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long the daemon may take to ask Signal's servers for a code to scan.
+const CODE: Duration = Duration::from_secs(10);
+/// How a phone lists us.
+const DEVICE: &str = "chatbox";
 /// The slowest transfer we wait for, in bytes a second.
 const SLOWEST: u64 = 64 * 1024;
 /// How often the daemon shows life over HTTP, with room.
@@ -47,6 +52,8 @@ pub struct SignalAdapter {
     /// Two listeners would take each other's messages.
     alone: Arc<Semaphore>,
     link: Mutex<Link>,
+    /// Whether it was ever to be listened to. Who is asked before that is being set up.
+    opened: AtomicBool,
     /// Until when a daemon that nobody has reached may still be starting; `None` once it was reached.
     starting: Mutex<Option<Instant>>,
 }
@@ -64,6 +71,7 @@ impl SignalAdapter {
             blobs,
             alone: Arc::new(Semaphore::new(1)),
             link: Mutex::new(Link::Unlinked),
+            opened: AtomicBool::new(false),
         })
     }
 
@@ -104,6 +112,23 @@ impl SignalAdapter {
             }
             None => Err(self.saw(Seen::NoAccount).refusal()),
         })
+    }
+
+    /// Why there is no account, with a code to scan where the daemon has one for us. One that was started for a single
+    /// account has none.
+    async fn begin_linking(&self, refusal: AdapterError) -> AdapterError {
+        let Ok(Ok(linking)) = timeout(CODE, Linking::start(&self.config)).await else {
+            return refusal;
+        };
+        let refusal = self.saw(Seen::Code(linking.uri().to_owned())).refusal();
+        // The daemon waits for the phone; whoever scanned adds the account anew.
+        tokio::spawn(async move {
+            match linking.finish(DEVICE).await {
+                Ok(_) => tracing::info!("a phone has linked signal-cli"),
+                Err(error) => tracing::info!(%error, "no phone has linked signal-cli"),
+            }
+        });
+        refusal
     }
 
     /// Our account, as last seen or asked for.
@@ -241,7 +266,16 @@ impl ChannelAdapter for SignalAdapter {
             version: String,
         }
         let found = self.find().await;
-        let number = found.map_err(|failure| failure.into_error(Effect::Repeatable))??;
+        let found = found.map_err(|failure| failure.into_error(Effect::Repeatable))?;
+        let number = match found {
+            Err(refusal)
+                if *refusal.kind() == ErrorKind::Unauthorized
+                    && !self.opened.load(Ordering::Relaxed) =>
+            {
+                return Err(self.begin_linking(refusal).await);
+            }
+            found => found?,
+        };
         let most = self.config.request;
         let version: std::result::Result<Version, _> =
             self.client.call("version", &Nothing {}, most).await;
@@ -259,6 +293,7 @@ impl ChannelAdapter for SignalAdapter {
     }
 
     async fn open(&self, _resume: Option<Cursor>) -> Result<Inbound> {
+        self.opened.store(true, Ordering::Relaxed);
         let alone = Arc::clone(&self.alone).try_acquire_owned().map_err(|_| {
             AdapterError::new(
                 ErrorKind::Conflict,

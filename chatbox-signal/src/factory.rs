@@ -20,10 +20,10 @@ impl AdapterFactory for Signal {
     fn manifest(&self) -> Manifest {
         let steps = [
             "Install signal-cli: https://github.com/AsamK/signal-cli",
-            "Run `signal-cli link -n chatbox`, make a QR code of the line it prints, and scan it in Signal: Settings > \
-             Linked devices > Link new device.",
-            "Run `signal-cli daemon --tcp 127.0.0.1:7583 --receive-mode manual` and keep it running.",
-            "Whoever reaches that port speaks as you: leave it on this machine.",
+            "Run `signal-cli daemon --tcp 127.0.0.1:7583 --receive-mode manual` and keep it running. Whoever reaches that port \
+             speaks as you: leave it on this machine.",
+            "Add the channel. Where nothing is linked yet it says what to make a QR code of: scan that in Signal under \
+             Settings > Linked devices > Link new device, and add the channel again.",
         ];
         let setting = |name: &str, title: &str, default: Option<&str>| SettingSpec {
             name: name.to_owned(),

@@ -15,6 +15,7 @@ pub(crate) use place::{Place, message as message_name, target};
 
 use chatbox_connector_api::event::{self, Action, ChatKind, Content, Event, EventBody, Sender};
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
+use chatbox_connector_api::kit::quarantine::guarded;
 use chatbox_connector_api::kit::repair::repair;
 use serde_json::value::RawValue;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -61,7 +62,7 @@ pub(crate) fn translate(
         raw: Some(Arc::from(envelope.to_owned())),
         full,
     };
-    reader.read()
+    reader.kept(Reader::read)
 }
 
 /// The envelope and whose it is: for a subscription both are one level down.
@@ -120,6 +121,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What a translation comes to. A crash costs this envelope only.
+    fn kept(&self, translate: impl FnOnce(&Self) -> Translated) -> Translated {
+        guarded(|| translate(self)).unwrap_or_else(|| {
+            let raw = self.raw.as_ref().map_or("", |raw| raw.get());
+            Translated::of(unreadable(raw, "envelope", self.now))
+        })
+    }
+
     fn read(&self) -> Translated {
         let it = self.envelope;
         // What we said on another device of ours, and what we see of it there, is not said to us.

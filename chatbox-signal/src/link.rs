@@ -74,7 +74,8 @@ impl Link {
                     .to_owned(),
             ),
             Self::Linking { uri } => Some(format!(
-                "linking: make a QR code of {uri} and scan it in Signal under Settings > Linked devices > Link new device"
+                "linking: make a QR code of {uri} (`qrencode -t ansiutf8` does), scan it in Signal under Settings > Linked \
+                 devices > Link new device, and then add the channel again"
             )),
             Self::Revoked { account } => Some(format!(
                 "revoked: signal-cli speaks for {account} no more; run `signal-cli link -n chatbox` and scan the code in \

@@ -17,6 +17,7 @@ pub(crate) use files::MAX_DOWNLOAD;
 
 use chatbox_connector_api::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_connector_api::id::{EventId, Handle, Millis};
+use chatbox_connector_api::kit::quarantine::guarded;
 use chatbox_connector_api::kit::repair::repair;
 use place::{Where, message_id, person, speaker, us};
 use serde::Deserialize;
@@ -53,7 +54,7 @@ pub(crate) fn translate(json: &str, me: &User, now: Millis) -> Translated {
     };
     Translated {
         update_id,
-        events: reader.events(),
+        events: reader.kept(Reader::events),
     }
 }
 
@@ -80,6 +81,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What a translation comes to. A crash costs this update only.
+    fn kept(&self, translate: impl FnOnce(&Self) -> Vec<Event>) -> Vec<Event> {
+        guarded(|| translate(self)).unwrap_or_else(|| vec![self.unknown()])
+    }
+
     fn events(&self) -> Vec<Event> {
         let update: Update = serde_json::from_str(self.json).unwrap_or_default();
         if let Some(message) = update.message.or(update.channel_post) {

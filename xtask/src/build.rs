@@ -16,7 +16,7 @@ const MOST: Duration = Duration::from_secs(40 * 60);
 pub(crate) struct Built {
     /// Test programs.
     pub(crate) tests: Vec<TestProgram>,
-    /// Programs, by name. Cargo builds them for the tests of their package, and in the same features.
+    /// Programs and examples, by name. Cargo builds them for the tests of their package, and in the same features.
     pub(crate) programs: BTreeMap<String, PathBuf>,
 }
 
@@ -126,7 +126,7 @@ fn remember(built: &mut Built, message: Message) -> Result<()> {
     let is_test = message.profile.is_some_and(|profile| profile.test);
     if is_test {
         built.tests.push(program);
-    } else if is("bin") {
+    } else if is("bin") || is("example") {
         built.programs.insert(program.target, program.path);
     }
     Ok(())

@@ -4,6 +4,7 @@
 mod build;
 mod channel;
 mod install;
+mod matrix;
 mod part;
 mod parts;
 mod rows;
@@ -70,6 +71,12 @@ enum Chore {
     },
     /// Break a promise from outside, and show that a test notices
     Sabotage,
+    /// Judge every adapter, and write what was found into the README
+    Conformance {
+        /// Write nothing; fail where the README shows something else
+        #[arg(long)]
+        check: bool,
+    },
     /// The table of requirements and the tests that prove them
     Rows,
     /// Make a new adapter crate from the template
@@ -107,6 +114,7 @@ fn chore(chore: Chore) -> Result<bool> {
         Chore::Fsync { times } => parts::proof::fsync(&house, times),
         Chore::Mutate { per_row, seed } => mutate(&house, per_row, seed),
         Chore::Sabotage => parts::proof::sabotage(&house),
+        Chore::Conformance { check } => parts::suites::show_conformance(&house, check),
         Chore::Rows => rows::show(&house),
         Chore::NewChannel { name } => channel::make_and_tell(&house.root, &name).map(|()| true),
         Chore::Bench { arguments } => bench(&house, &arguments),

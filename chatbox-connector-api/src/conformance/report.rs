@@ -1,9 +1,15 @@
 //! What was found, for people and for tests.
 
-use std::fmt;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs, io};
+
+/// The environment variable that names the folder where reports are gathered.
+const GATHERED: &str = "CHATBOX_CONFORMANCE_DIR";
 
 /// How much of the behaviour an adapter shows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Messages come in once and go out once, nothing is lost on the way, nothing leaks.
     Bronze,
@@ -14,7 +20,8 @@ pub enum Level {
 }
 
 /// What became of one rule.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It holds.
     Passed,
@@ -27,7 +34,7 @@ pub enum Outcome {
 }
 
 /// One rule and what became of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Finding {
     /// Its short name.
     pub id: &'static str,
@@ -40,7 +47,7 @@ pub struct Finding {
 }
 
 /// Everything that was found.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[must_use = "a report that nobody reads proves nothing"]
 pub struct Report {
     /// One per rule, in the suite's order.
@@ -72,16 +79,30 @@ impl Report {
             .any(|finding| matches!(finding.outcome, Outcome::Failed(_)))
     }
 
-    /// Prints the report.
+    /// Prints the report. Where `CHATBOX_CONFORMANCE_DIR` names a folder, it is also written there as JSON, under the name of
+    /// the package's folder, for whoever gathers the reports of several adapters.
     ///
     /// # Panics
-    /// When a rule failed, or one up to this level was not simulated.
+    /// When a rule failed, or one up to this level was not simulated; or when that folder cannot be written to.
     pub fn require(&self, level: Level) {
         println!("{self}");
+        if let Some(folder) = env::var_os(GATHERED) {
+            let written = self.write(&PathBuf::from(folder));
+            written.expect("the report can be written where it is gathered");
+        }
         assert!(
             self.is_clean() && self.level() >= Some(level),
             "the adapter does not show {level:?}:\n{self}"
         );
+    }
+
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let name = package.as_deref().and_then(Path::file_name);
+        let name = name.ok_or_else(|| io::Error::other("cargo does not say whose test this is"))?;
+        fs::create_dir_all(folder)?;
+        let path = folder.join(name).with_extension("json");
+        fs::write(path, serde_json::to_vec_pretty(self)?)
     }
 
     fn of(&self, level: Level) -> impl Iterator<Item = &Finding> {

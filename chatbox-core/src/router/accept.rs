@@ -76,7 +76,7 @@ pub(crate) async fn accept(
 ) -> Result<Taken, StoreError> {
     let mut taken = Taken::default();
     let mut batch = Vec::new();
-    for arrival in arrivals {
+    for mut arrival in arrivals {
         match decide(house, link, &arrival) {
             Verdict::Later(wait) => tell(arrival, Fate::Later(wait)),
             Verdict::Take(wake) => batch.push((arrival, Some(wake))),
@@ -87,6 +87,9 @@ pub(crate) async fn accept(
             Verdict::Write => {
                 flush(house, link, fence, &mut batch, &mut taken).await?;
                 let welcome = write_policy(house, link, &arrival.event).await?;
+                if welcome {
+                    greet(&mut arrival.event.body);
+                }
                 batch.push((arrival, welcome.then_some(Wake::Never)));
                 flush(house, link, fence, &mut batch, &mut taken).await?;
             }
@@ -94,6 +97,17 @@ pub(crate) async fn accept(
     }
     flush(house, link, fence, &mut batch, &mut taken).await?;
     Ok(taken)
+}
+
+/// A code typed alone is what opening a link is on platforms that have links: it is greeted, and not kept as a message.
+fn greet(body: &mut EventBody) {
+    if let EventBody::Message(content) = body {
+        *body = EventBody::Action(Action {
+            name: "start".to_owned(),
+            argument: std::mem::take(&mut content.text),
+            token: None,
+        });
+    }
 }
 
 fn decide(house: &House, link: &Link, arrival: &Arrival) -> Verdict {

@@ -78,8 +78,9 @@ async fn stay(house: &Arc<House>, link: &Arc<Link>, fence: Option<Fence>) {
     let fetches = Arc::new(Semaphore::new(FETCHES));
     resume_files(house, link, &fetches).await;
     let mut losses = 0;
+    // Later on, why it was lost stays shown until it shows life: opening it may take longer than waiting to.
+    link.set_state(LinkState::Connecting);
     loop {
-        link.set_state(LinkState::Connecting);
         let began = tokio::time::Instant::now();
         let reading = AssertUnwindSafe(read(house, link, fence, &fetches)).catch_unwind();
         let lost = reading.await;

@@ -55,6 +55,42 @@ fn a_direct_message_is_meant_for_us_and_a_guilds_only_if_it_says_so() {
 }
 
 #[test]
+fn an_event_on_which_we_crash_is_kept_and_costs_no_other() {
+    let (mut reader, json) = (reader(), message(Some("7")));
+    let raw = serde_json::value::to_raw_value(&json).expect("JSON");
+    let what = ("MESSAGE_CREATE", &*raw, "s.1");
+    let event = reader.kept(what, None, |_| panic!("planted"));
+    let event = event.expect("it is kept where it happened");
+    let body = EventBody::Unsupported {
+        what: "MESSAGE_CREATE that cannot be read".to_owned(),
+    };
+    assert_eq!((event.body, event.chat.handle.as_str()), (body, "5"));
+    assert_eq!(event.raw.expect("it is kept").get(), raw.get());
+    let next = read(&mut reader, "MESSAGE_CREATE", &json).expect("an event");
+    assert!(matches!(next.body, EventBody::Message(_)));
+}
+
+#[test]
+fn a_message_of_the_past_that_cannot_be_read_is_kept_where_it_was() {
+    let past = |json: Value| Past {
+        id: 77,
+        channel: 5,
+        guild: Some(7),
+        json: serde_json::value::to_raw_value(&json).expect("JSON"),
+    };
+    let bad = json!({"id": "77", "channel_id": "5", "content": ["?"], "author": 7});
+    let event = reader().late(&past(bad)).expect("an event");
+    assert!(event.late && matches!(event.body, EventBody::Unsupported { .. }));
+    assert_eq!(
+        (event.id.as_str(), event.chat.kind),
+        ("x5/77", ChatKind::Group)
+    );
+    let event = reader().late(&past(message(None))).expect("an event");
+    assert!(event.late && matches!(event.body, EventBody::Message(_)));
+    assert_eq!(event.chat.kind, ChatKind::Group);
+}
+
+#[test]
 fn our_own_words_programs_and_other_guilds_do_not_come_in() {
     let mut ours = message(None);
     ours["author"]["id"] = json!("9");

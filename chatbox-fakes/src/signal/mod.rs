@@ -137,6 +137,11 @@ impl Server {
         self.state().revoked = revoked;
     }
 
+    /// A phone scans this code; whether somebody waited for it.
+    pub fn scan(&self, code: &str) -> bool {
+        self.state().scan(code)
+    }
+
     /// What goes wrong with the next call that sends, edits, deletes or reacts.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.push_back(fault);
@@ -264,6 +269,7 @@ fn answer(
             match rpc::call(&mut state, conn, &request) {
                 Ok(result) => json!({"jsonrpc": "2.0", "result": result, "id": id}),
                 Err(rpc::No::Cut) => return closed.cancel(),
+                Err(rpc::No::Later) => return,
                 Err(rpc::No::Error(error)) => json!({"jsonrpc": "2.0", "error": error, "id": id}),
             }
         }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 pub(super) enum No {
     /// The connection is closed instead.
     Cut,
+    /// The answer comes once a phone has scanned the code.
+    Later,
     /// An error object.
     Error(Value),
 }
@@ -28,6 +30,12 @@ pub(super) fn call(state: &mut State, conn: u64, request: &Value) -> Answer {
     match method {
         "version" => return Ok(json!({"version": "0.13.19"})),
         "listAccounts" if state.revoked => return Ok(json!([])),
+        "startLink" => return Ok(json!({"deviceLinkUri": state.code()})),
+        "finishLink" if params["deviceLinkUri"].as_str() == state.code.as_deref() => {
+            state.scanning(conn, &request["id"]);
+            return Err(No::Later);
+        }
+        "finishLink" => return Err(error(-1, "Link request error: unknown code")),
         "listAccounts" => return Ok(json!([{"number": state.account}])),
         "unsubscribeReceive" => {
             let id = params["subscription"].as_u64().unwrap_or(u64::MAX);

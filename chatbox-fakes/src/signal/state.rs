@@ -78,6 +78,10 @@ impl Conn {
 pub(super) struct State {
     pub(super) account: String,
     pub(super) revoked: bool,
+    /// The code that waits to be scanned.
+    pub(super) code: Option<String>,
+    /// Who waits for a code to be scanned: which, where to answer, and to which request.
+    scanning: Vec<(String, UnboundedSender<String>, Value)>,
     pub(super) silent: bool,
     pub(super) typing_refused: bool,
     pub(super) conns: Vec<Conn>,
@@ -103,6 +107,8 @@ impl State {
         Self {
             account: account.to_owned(),
             revoked: false,
+            code: None,
+            scanning: Vec::new(),
             silent: false,
             typing_refused: false,
             conns: Vec::new(),
@@ -126,6 +132,38 @@ impl State {
         let now = since.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(0));
         self.last_time = now.max(self.last_time + 1);
         self.last_time
+    }
+
+    /// A code to scan.
+    pub(super) fn code(&mut self) -> String {
+        let code = format!("sgnl://linkdevice?uuid=fake{}&pub_key=fake", self.time());
+        self.code.insert(code).clone()
+    }
+
+    /// Somebody waits for the code to be scanned.
+    pub(super) fn scanning(&mut self, conn: u64, request: &Value) {
+        let (Some(code), waits) = (&self.code, self.conns.iter().find(|it| it.id == conn)) else {
+            return;
+        };
+        let waits = waits.map(|it| (code.clone(), it.say.clone(), request.clone()));
+        self.scanning.extend(waits);
+    }
+
+    /// A phone scans the code: the account is the daemon's from now on. Not one that was replaced, or that nobody waits for.
+    pub(super) fn scan(&mut self, code: &str) -> bool {
+        let mut waiting = self.scanning.iter().filter(|(of, ..)| of == code);
+        let Some((_, say, id)) = waiting
+            .next()
+            .filter(|_| self.code.as_deref() == Some(code))
+        else {
+            return false;
+        };
+        let linked = json!({"number": self.account});
+        let answer = json!({"jsonrpc": "2.0", "result": linked, "id": id});
+        let _ = say.send(answer.to_string());
+        self.revoked = false;
+        self.code = None;
+        true
     }
 
     pub(super) fn join(&mut self, mut conn: Conn) -> u64 {

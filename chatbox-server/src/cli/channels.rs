@@ -1,21 +1,20 @@
 //! `channels` and `pairing`.
 
+use super::secrets::{self, Given};
 use super::show::{List, Row, Shown, print, show};
 use crate::app::{CONNECTOR, FEED};
 use crate::client::Client;
 use crate::compose::Platforms;
 use crate::failure::{Exit, Failure};
-use crate::paths::{secret_from_env, secret_from_file};
+use crate::paths::secret_from_file;
 use axum::http::Method;
+use chatbox_core::connector::{Manifest, SecretSpec};
 use chatbox_core::secret::Secret;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
-
-/// The longest text that is read where a token is due, in bytes.
-const MOST: u64 = 64 * 1024;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Channels {
@@ -42,16 +41,18 @@ pub(super) enum Channels {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
-    /// telegram, connector, http …
+    /// telegram, discord, signal, connector, http …
     platform: String,
     /// The name of an http channel
     name: Option<String>,
-    /// A file that holds the token; - reads it from standard input
-    #[arg(long, value_name = "PATH")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// The platform's server, where it is not its own
     #[arg(long, value_name = "URL")]
     api_base: Option<String>,
+    /// A setting of the platform, such as account=+4915112345678 for signal; repeat for more
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = secrets::pair::<String>)]
+    settings: Vec<(String, String)>,
     /// Where a connector process listens
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -95,39 +96,34 @@ pub(super) async fn run(client: &Client, command: Channels, json: bool) -> Resul
 }
 
 async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
-    let feed = add.platform == FEED;
-    if feed && add.name.is_none() {
-        let fix = "chatbox channels add http NAME";
-        return Err(Failure::new(
-            "name_missing",
-            "an http channel needs a name",
-            fix,
-        ));
-    }
-    if !feed && add.token_file.is_none() {
-        known(client, &add.platform).await?;
-    }
-    let mut secrets = match feed {
-        true => BTreeMap::new(),
-        false => BTreeMap::from([("token".to_owned(), token(&add)?)]),
+    let mut secrets = match add.platform.as_str() {
+        FEED if add.name.is_none() => {
+            let fix = "chatbox channels add http NAME";
+            let what = "an http channel needs a name";
+            return Err(Failure::new("name_missing", what, fix));
+        }
+        FEED => BTreeMap::new(),
+        platform => {
+            let manifest = manifest(client, platform).await?;
+            secrets::gather(&manifest, &add.given, json)?
+        }
     };
     if let Some(path) = &add.mcp_token_file {
         let token = Secret::new(secret_from_file(path)?);
         secrets.insert("mcp_token".to_owned(), token);
     }
-    let settings = [
+    let named = [
         ("api_base", add.api_base),
         ("url", add.url),
         ("mcp_url", add.mcp_url),
     ];
-    let settings = settings.into_iter();
-    let settings = settings.filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    let settings = settings.collect();
+    let named = named.into_iter();
+    let named = named.filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let new = New {
         platform: add.platform,
         name: add.name,
         secrets,
-        settings,
+        settings: named.chain(add.settings).collect(),
     };
     let row: Row = client
         .ask(Method::POST, "/v1/connections", Some(&new))
@@ -153,77 +149,40 @@ fn next(added: &Row) -> Option<String> {
     link.or_else(code)
 }
 
-/// Nobody is asked for the token of a channel that there is not. A connector that was added goes by its own name.
-async fn known(client: &Client, platform: &str) -> Result<(), Failure> {
-    let brought = Platforms::outside().names();
-    let is_brought = platform == CONNECTOR || brought.iter().any(|name| name == platform);
+/// What a channel asks for. Nobody is asked for the secrets of one that there is not. A connector that was added goes by its
+/// own name.
+async fn manifest(client: &Client, platform: &str) -> Result<Manifest, Failure> {
+    let brought = Platforms::outside();
+    if let Some(factory) = brought.get(&platform.into()) {
+        return Ok(factory.manifest());
+    }
+    if let Some(failure) = Platforms::left_out(platform) {
+        return Err(failure);
+    }
     let is_there = |row: &Row| row.text("platform") == Some(platform);
-    if is_brought || connections(client).await?.iter().any(is_there) {
-        return Ok(());
+    if platform == CONNECTOR || connections(client).await?.iter().any(is_there) {
+        return Ok(of_connector(platform));
     }
     let what = format!("there is no channel {platform}");
-    let fix = format!(
-        "chatbox channels add, with one of: {}, {CONNECTOR}, {FEED}",
-        brought.join(", ")
-    );
+    let names = brought.names().join(", ");
+    let fix = format!("chatbox channels add, with one of: {names}, {CONNECTOR}, {FEED}");
     Err(Failure::new("unknown_channel", what, fix))
 }
 
-/// The token from its file, the environment, or a prompt: never from the command line.
-fn token(add: &Add) -> Result<Secret, Failure> {
-    if let Some(path) = &add.token_file {
-        let token = if path == Path::new("-") {
-            from_stdin()?
-        } else {
-            secret_from_file(path)?
-        };
-        return Ok(Secret::new(token));
+/// A connector process says what it is once it is asked, and is asked with its token.
+fn of_connector(platform: &str) -> Manifest {
+    let word = platform.to_uppercase().replace('-', "_");
+    Manifest {
+        platform: platform.into(),
+        title: platform.to_owned(),
+        secrets: vec![SecretSpec {
+            name: "token".to_owned(),
+            title: "The token that its process takes".to_owned(),
+            env: format!("CHATBOX_{word}_TOKEN"),
+        }],
+        settings: Vec::new(),
+        guide: Vec::new(),
     }
-    let variable = format!(
-        "CHATBOX_{}_TOKEN",
-        add.platform.to_uppercase().replace('-', "_")
-    );
-    if let Some(token) = secret_from_env(&variable)? {
-        return Ok(Secret::new(token.trim()));
-    }
-    let missing = || {
-        let fix = format!("give it with --token-file PATH, --token-file - or {variable}");
-        Failure::new("secret_missing", "there is no token and nobody to ask", fix)
-    };
-    if !std::io::stdin().is_terminal() {
-        return Err(missing());
-    }
-    let typed = rpassword::prompt_password("  token: ").map_err(|_| missing())?;
-    let typed = typed.trim();
-    if typed.is_empty() {
-        Err(missing())
-    } else {
-        Ok(Secret::new(typed))
-    }
-}
-
-fn from_stdin() -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = std::io::stdin().take(MOST + 1).read_to_string(&mut text);
-    read.map_err(|error| Failure::io("cannot read the token", &error).exit(Exit::Usage))?;
-    if text.len() as u64 > MOST {
-        let what = "standard input goes on and on";
-        return Err(Failure::new(
-            "too_large",
-            what,
-            "a token is shorter than 64 KiB",
-        ));
-    }
-    let text = text.trim();
-    if text.is_empty() {
-        let fix = "pipe the token in, alone on one line";
-        return Err(Failure::new(
-            "secret_missing",
-            "standard input is empty",
-            fix,
-        ));
-    }
-    Ok(text.to_owned())
 }
 
 async fn connections(client: &Client) -> Result<Vec<Row>, Failure> {

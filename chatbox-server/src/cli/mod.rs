@@ -5,6 +5,7 @@ mod channels;
 mod deliveries;
 mod mailboxes;
 mod operator;
+mod secrets;
 mod show;
 mod tokens;
 mod vault;

@@ -11,6 +11,7 @@ use crate::auth::Caller;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use chatbox_core::connector::AdapterFactory;
 use chatbox_core::id::{ConnectionId, MailboxId, Platform};
 use chatbox_core::secret::Secret;
 use chatbox_core::store::Connection;
@@ -171,6 +172,7 @@ pub(crate) async fn add(
     let mailbox = new.mailbox.as_deref().unwrap_or(MAILBOX);
     let mailbox = caller.mailbox(&app, mailbox).await?.id;
     own_address(&caller, &new)?;
+    own_program(&app, &caller, &new.platform)?;
     let addition = if new.platform.as_str() == crate::app::FEED {
         let name = new.name.unwrap_or_default();
         app.feed(&mailbox, &name).await?
@@ -203,6 +205,15 @@ fn own_address(caller: &Caller, new: &NewConnection) -> Result<(), Problem> {
             .any(|name| new.settings.contains_key(*name));
     match names_one {
         true => caller.at_home("an address of a platform or a connector is the operator's to name"),
+        false => Ok(()),
+    }
+}
+
+/// A platform that asks for no secret is reached through a program beside this one, as whoever that program speaks for.
+fn own_program(app: &App, caller: &Caller, platform: &Platform) -> Result<(), Problem> {
+    let open = |factory: Arc<dyn AdapterFactory>| factory.manifest().secrets.is_empty();
+    match app.platforms.get(platform).is_some_and(open) {
+        true => caller.at_home("an account that a program of this machine holds is the operator's"),
         false => Ok(()),
     }
 }

@@ -71,6 +71,26 @@ pub(crate) fn run(command: &mut Command) -> Output {
     child.wait_with_output().expect("what it said")
 }
 
+/// A command beside the running server: its status, and what it says to programs.
+pub(crate) fn beside(
+    running: &Running,
+    folder: &Path,
+    arguments: &[&str],
+    typed: Option<&str>,
+) -> (Option<i32>, Value) {
+    let mut command = Program::new(folder).command();
+    command.arg("--data-dir").arg(running.data()).arg("--json");
+    command.args(arguments);
+    give(&mut command, folder, typed);
+    let done = run(&mut command);
+    let said = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| {
+        let (out, err) = (&done.stdout, &done.stderr);
+        let [out, err] = [out, err].map(|it| String::from_utf8_lossy(it).into_owned());
+        panic!("{arguments:?}: {error}: {out} {err}")
+    });
+    (done.status.code(), said)
+}
+
 /// A running server. Dropping it ends it.
 pub(crate) struct Running {
     child: Child,
@@ -133,6 +153,48 @@ impl Running {
 
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Ends it in the midst of whatever it does.
+    pub(crate) fn killed(self) {
+        let sign = self.data.join("serve.json");
+        drop(self);
+        std::fs::remove_file(sign).expect("the sign of the one that was killed");
+    }
+
+    /// How the connection to this platform stands, once it is as wanted.
+    pub(crate) fn until_health(&self, platform: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_health_within(MOST, platform, wanted)
+    }
+
+    pub(crate) fn until_health_within(
+        &self,
+        most: Duration,
+        platform: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let began = Instant::now();
+        loop {
+            let list = self.ask("GET", "/v1/connections", &self.operator()).json();
+            let rows = list["items"].as_array().into_iter().flatten();
+            let row = rows.into_iter().find(|row| row["platform"] == platform);
+            let health = row.map(|row| row["health"].clone()).unwrap_or_default();
+            if wanted(&health) {
+                return health;
+            }
+            assert!(began.elapsed() < most, "{platform}: {health}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What `doctor` finds: the causes and fixes of this name.
+    pub(crate) fn findings(&self, id: &str) -> Vec<(String, String)> {
+        let report = self.ask("GET", "/v1/doctor", &self.operator()).json();
+        let all = report["findings"].as_array().cloned().unwrap_or_default();
+        let of = all.into_iter().filter(|it| it["id"] == id);
+        let text = |it: &Value, field: &str| it[field].as_str().unwrap_or_default().to_owned();
+        of.map(|it| (text(&it, "cause"), text(&it, "fix")))
+            .collect()
     }
 
     /// Its process.

@@ -35,6 +35,26 @@ fn text(data: Value) -> String {
 }
 
 #[test]
+fn an_envelope_on_which_we_crash_is_kept_and_costs_no_other() {
+    let json = envelope(json!({"dataMessage": {"timestamp": 7, "message": "hi"}})).to_string();
+    let reader = Reader {
+        account: US,
+        now: NOW,
+        envelope: &serde_json::from_str(&json).expect("an envelope"),
+        raw: RawValue::from_string(json.clone()).ok().map(Arc::from),
+        full: None,
+    };
+    let mut kept = reader.kept(|_| panic!("planted")).events;
+    let event = kept.remove(0);
+    assert!(
+        matches!(event.body, EventBody::Unsupported { .. }),
+        "{event:?}"
+    );
+    assert_eq!(event.raw.expect("it is kept").get(), json);
+    assert_eq!(text(json!({"timestamp": 8, "message": "next"})), "next");
+}
+
+#[test]
 fn both_shapes_say_the_same() {
     let said = envelope(json!({"dataMessage": {"timestamp": 7, "message": "hi"}}));
     let direct = json!({"envelope": said, "account": US});

@@ -60,6 +60,26 @@ fn text_of(event: &Event) -> &str {
 }
 
 #[test]
+fn an_update_on_which_we_crash_is_kept_and_costs_no_other() {
+    let update = json!({"update_id": 1, "message": with(private(), &json!({"text": "hi"}))});
+    let json = update.to_string();
+    let reader = Reader {
+        me: &me(),
+        now: NOW,
+        update: update_name(Some(1), &json),
+        raw: RawValue::from_string(json.clone()).ok().map(Arc::from),
+        json: &json,
+    };
+    let kept = reader.kept(|_| panic!("planted")).remove(0);
+    assert!(
+        matches!(kept.body, EventBody::Unsupported { .. }),
+        "{kept:?}"
+    );
+    assert_eq!(kept.raw.expect("it is kept").get(), json);
+    assert_eq!(text_of(&event(&update)), "hi");
+}
+
+#[test]
 fn a_private_text() {
     let event = message(private(), &json!({"text": "hello"}));
     assert_eq!(event.id.as_str(), "42/9");

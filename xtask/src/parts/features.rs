@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// Crates that only stand where names are ours.
@@ -35,6 +36,9 @@ pub(crate) fn features(house: &House) -> Result<Outcome> {
         ("build", "all", &["--all-features"]),
     ] {
         outcome.merge(compiles(house, verb, name, flags)?);
+        if name == "default" {
+            outcome.merge(left_out(house, &adapters)?);
+        }
     }
     for Adapter { feature, .. } in &adapters {
         let flags = ["--no-default-features", "--features", feature];
@@ -48,6 +52,34 @@ fn compiles(house: &House, verb: &str, name: &str, flags: &[&str]) -> Result<Out
     let mut cargo = house.cargo(verb);
     cargo.args(["--package", "chatbox-server"]).args(flags);
     plain(house, &format!("features {name}"), cargo)
+}
+
+/// What the usual program was built without, it says with the way to have it. It was just built.
+fn left_out(house: &House, adapters: &[Adapter]) -> Result<Outcome> {
+    let server = manifest(&house.root, "chatbox-server")?;
+    let usual = server.get("features").and_then(|it| it.get("default"));
+    let usual = usual.and_then(toml::Value::as_array).into_iter().flatten();
+    let usual: BTreeSet<&str> = usual.filter_map(toml::Value::as_str).collect();
+    let mut outcome = Outcome::default();
+    for Adapter { feature, .. } in adapters {
+        if usual.contains(&**feature) {
+            continue;
+        }
+        let name = format!("features usual program without {feature}");
+        let config = house.folder().join(format!("without-{feature}.toml"));
+        fs::write(&config, format!("[channels.{feature}]\n"))?;
+        let mut program = Command::new(house.target.join("debug/chatbox"));
+        program.args(["--json", "config", "check"]).arg(config);
+        let done = shell::run(house, &name, program, Duration::from_secs(60))?;
+        let hint = format!("--features {feature}");
+        let said = done.said();
+        let good = done.code == Some(2) && said.contains("feature_missing") && said.contains(&hint);
+        outcome.add(&name, if good { End::Passed } else { End::Failed });
+        if !good {
+            outcome.notes.push(tail(&said, 20));
+        }
+    }
+    Ok(outcome)
 }
 
 /// The server's dependencies without adapters, and with each alone.

@@ -100,6 +100,20 @@ pub(crate) fn inspector(house: &House) -> Result<Outcome> {
     script_with_node(house, "inspector", "inspector.py", [chatbox(house)?])
 }
 
+/// A real signal-cli, which has a Java of its own: the adapter, its fake and the program beside it.
+pub(crate) fn signal_cli(house: &House) -> Result<Outcome> {
+    const FOLDER: &str = "xtask/judges/signal";
+    const PART: &str = "signal-cli";
+    let example = house.binary("beside_signal_cli")?.into_os_string();
+    match install::node(house, PART, FOLDER)? {
+        Ok(node) => {
+            let arguments = [example, chatbox(house)?, node.into_os_string()];
+            script(house, PART, (FOLDER, "beside.py"), arguments)
+        }
+        Err(missing) => Ok(missing),
+    }
+}
+
 /// What a running server posts, with the libraries that receivers use.
 pub(crate) fn webhooks(house: &House) -> Result<Outcome> {
     script_with_node(house, "webhooks", "webhooks.py", [chatbox(house)?])

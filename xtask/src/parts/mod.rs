@@ -7,7 +7,7 @@ mod metrics;
 mod offline;
 pub(crate) mod proof;
 mod rust;
-mod suites;
+pub(crate) mod suites;
 mod walls;
 
 use crate::part::Part;
@@ -38,7 +38,7 @@ pub(crate) fn all() -> Vec<Part> {
         ),
         part(
             "conformance",
-            "every adapter keeps the adapter's contract",
+            "every adapter keeps the adapter's contract, as the README shows",
             suites::conformance,
         ),
         part("doc", "examples in the documentation run", rust::doc),
@@ -66,6 +66,11 @@ pub(crate) fn all() -> Vec<Part> {
             "fakes",
             "bots and clients of others work with the fakes",
             judges::fakes,
+        ),
+        part(
+            "signal-cli",
+            "the Signal adapter and its fake beside a real signal-cli",
+            judges::signal_cli,
         ),
         part(
             "mcp",

@@ -1,6 +1,7 @@
 //! Runs the compiled test programs and reads what they say of each test.
 
 use crate::build::TestProgram;
+use crate::matrix;
 use crate::part::{End, House, Outcome};
 use crate::shell::{self, tail};
 use crate::tool;
@@ -56,9 +57,25 @@ pub(crate) fn store(house: &House) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Every adapter against the suite, and the suite against planted faults.
+/// Every adapter against the suite, and the suite against planted faults; and whether the README shows what was found.
 pub(crate) fn conformance(house: &House) -> Result<Outcome> {
-    run_all(house, is_conformance)
+    matrix::forget(house)?;
+    let mut outcome = run_all(house, is_conformance)?;
+    outcome.merge(matrix::part(house)?);
+    Ok(outcome)
+}
+
+/// `cargo xtask conformance`: the adapters alone, and what they show written into the README, or compared with it.
+pub(crate) fn show_conformance(house: &House, check: bool) -> Result<bool> {
+    matrix::forget(house)?;
+    let outcome = run_all(house, |program| {
+        program.target == "conformance" && matrix::is_shown(house, &program.folder)
+    })?;
+    for note in &outcome.notes {
+        println!("{note}");
+    }
+    let told = outcome.failed() == 0 && matrix::tell(house, check)?;
+    Ok(told)
 }
 
 fn run_all(house: &House, wanted: impl Fn(&TestProgram) -> bool) -> Result<Outcome> {
@@ -80,7 +97,8 @@ fn run(house: &House, program: &TestProgram) -> Result<Outcome> {
     let mut command = Command::new(&program.path);
     command
         .current_dir(&program.folder)
-        .env("CARGO_MANIFEST_DIR", &program.folder);
+        .env("CARGO_MANIFEST_DIR", &program.folder)
+        .env("CHATBOX_CONFORMANCE_DIR", matrix::folder(house));
     command.arg("--show-output");
     let done = shell::run(house, &label, command, MOST)?;
     let mut outcome = Outcome::default();
