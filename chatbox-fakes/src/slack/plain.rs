@@ -28,7 +28,7 @@ pub fn commonmark(text: &str) -> String {
     for event in Parser::new_ext(text, extensions) {
         match event {
             Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                out.push_str(&text)
+                out.push_str(&text);
             }
             Event::SoftBreak | Event::HardBreak => out.push('\n'),
             Event::Rule => {
