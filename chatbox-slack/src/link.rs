@@ -3,7 +3,7 @@
 //! It owns the cursor's format and the order of events. An event is acknowledged once it is on disk. When Slack asks us to move to
 //! another socket, that is opened first and the old one is listened to for a while, so that nothing is missed; any other
 //! end ends the stream. What was said while nobody was connected is read from history, conversation by conversation; what is
-//! said in one meanwhile waits for that, so that the order is kept, and no cursor moves before all is read.
+//! said in one meanwhile waits for that, so that the order is kept.
 
 mod fill;
 mod place;
@@ -47,7 +47,7 @@ struct Ack {
 #[derive(Debug)]
 struct Pending {
     id: EventId,
-    place: Option<Place>,
+    place: Place,
     acks: Vec<Ack>,
     fate: oneshot::Receiver<Fate>,
 }
@@ -320,10 +320,13 @@ impl Link {
             return self.socket.send(&said).await;
         }
         let left = ack.socket.wrapping_add(1) == self.number;
-        if let Some((socket, _)) = self.old.as_mut().filter(|_| left) {
-            if socket.send(&said).await.is_err() {
-                self.old = None;
-            }
+        let old = self.old.as_mut().filter(|_| left);
+        let lost = match old {
+            Some((socket, _)) => socket.send(&said).await.is_err(),
+            None => false,
+        };
+        if lost {
+            self.old = None;
         }
         Ok(())
     }
@@ -336,9 +339,7 @@ impl Link {
         {
             let mut memory = lock(&self.memory);
             memory.keep(done.id);
-            if let Some(place) = done.place {
-                memory.place = Some(place);
-            }
+            memory.place = Some(done.place);
         }
         self.all_safe();
         let refused = matches!(fate, Fate::Refused(_));
@@ -352,7 +353,7 @@ impl Link {
 
     /// Where nothing is in doubt, all that was told is safe.
     fn all_safe(&self) {
-        if self.pending.is_empty() && self.held.is_empty() && self.filling.is_none() {
+        if self.pending.is_empty() {
             lock(&self.memory).place = Some(self.here.clone());
         }
     }
@@ -396,16 +397,21 @@ impl Link {
         if let Some(ts) = ts {
             self.here.met(event.chat.handle.as_str(), ts);
         }
-        let place = self.filling.is_none().then(|| self.here.clone());
+        // What is not handed on yet lies behind the floor, and must not come to lie before it.
+        if self.filling.is_none() && self.held.is_empty() {
+            self.here.trim();
+        }
+        let place = self.here.clone();
+        let cursor = place.cursor();
         let (tell, fate) = oneshot::channel();
         self.pending.push_back(Pending {
             id: event.id.clone(),
-            place: place.clone(),
+            place,
             acks,
             fate,
         });
         let arrival = Arrival {
-            cursor: place.map(|place| place.cursor()),
+            cursor: Some(cursor),
             // The stream may be gone by then; the cursor says the same.
             confirm: Some(Confirm::new(move |fate| drop(tell.send(fate)))),
             ..Arrival::new(event)

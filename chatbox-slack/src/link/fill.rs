@@ -144,7 +144,7 @@ impl Link {
         }
     }
 
-    /// Reads the next conversation. After the last one cursors move again.
+    /// Reads the next conversation, until none is left.
     async fn fill(&mut self) -> Result<()> {
         let Some(filling) = &mut self.filling else {
             return Ok(());
@@ -154,9 +154,7 @@ impl Link {
         }
         let Some(channel) = filling.queue.pop_front() else {
             self.filling = None;
-            self.release().await?;
-            self.all_safe();
-            return Ok(());
+            return self.release().await;
         };
         filling.busy = Some(channel.clone());
         let (client, from) = (self.client.clone(), filling.since.from(&channel));

@@ -54,12 +54,17 @@ impl Place {
         let known = self.chats.iter().position(|(known, _)| known == chat);
         let known = known.map(|nth| self.chats.remove(nth).1);
         let newest = known.filter(|known| known.as_str() > ts);
-        if self.chats.len() >= MAX_CHATS {
+        let newest = newest.unwrap_or_else(|| ts.to_owned());
+        self.chats.push((chat.to_owned(), newest));
+    }
+
+    /// Names no more chats than a cursor does. Only where every chat is known to be safe up to now: whatever was said in one
+    /// that is left out lies before the floor.
+    pub(crate) fn trim(&mut self) {
+        while self.chats.len() > MAX_CHATS {
             let (_, left) = self.chats.remove(0);
             self.floor = std::mem::take(&mut self.floor).max(left);
         }
-        let newest = newest.unwrap_or_else(|| ts.to_owned());
-        self.chats.push((chat.to_owned(), newest));
     }
 
     /// From where on a conversation is read.
@@ -156,6 +161,8 @@ mod tests {
         for n in 0..200 {
             place.met(&format!("C{n}"), &ts(n));
         }
+        assert_eq!(place.from("C0").own.0, ts(0), "nothing is left out unasked");
+        place.trim();
         assert_eq!(place.chats.len(), MAX_CHATS);
         assert_eq!(
             place.floor,

@@ -21,7 +21,7 @@ use url::{Host, Url};
 const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// An open websocket that said hello.
-pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>);
 
 /// What comes over it.
 pub(super) enum Sign {
@@ -69,7 +69,7 @@ async fn dial(url: &Url, egress: Egress) -> Result<Socket> {
     let opened = client_async_tls_with_config(url.as_str(), tcp, Some(config), None).await;
     // The address holds a ticket: nothing of it is repeated.
     let (socket, _) = opened.map_err(|_| lost("Slack's socket does not open"))?;
-    Ok(Socket(socket))
+    Ok(Socket(Box::new(socket)))
 }
 
 async fn addresses(url: &Url, egress: Egress) -> std::io::Result<Vec<SocketAddr>> {
