@@ -48,7 +48,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long a request may take. Uploads get more with their size.
     pub request: Duration,
-    /// How long a socket that Slack asked us to leave is still listened to.
+    /// How long a socket that Slack asked us to leave is still listened to, for what is under way to it. What comes later
+    /// is told again over the new one.
     pub leave: Duration,
     /// How long a send whose answer was lost may still be on its way.
     pub settle: Duration,
@@ -82,7 +83,7 @@ impl Config {
             team: None,
             heartbeat: Duration::from_secs(15),
             request: Duration::from_secs(20),
-            leave: Duration::from_secs(10),
+            leave: Duration::from_secs(1),
             settle: Duration::from_secs(2),
         })
     }

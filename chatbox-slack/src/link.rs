@@ -73,6 +73,7 @@ struct Link {
     /// The socket we were asked to leave, and until when it is listened to.
     old: Option<(Socket, Instant)>,
     moving: Option<BoxFuture<'static, Result<Socket>>>,
+    must_move: bool,
     filling: Option<Filling>,
     works: FuturesUnordered<BoxFuture<'static, Work>>,
     /// People who are asked for, and people without a name.
@@ -124,6 +125,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Inbound> {
         number: 0,
         old: None,
         moving: None,
+        must_move: false,
         filling,
         works: FuturesUnordered::new(),
         asked: HashSet::new(),
@@ -188,13 +190,13 @@ impl Link {
             News::Frame(number, Err(error)) => match number == self.number {
                 true => Err(error),
                 false => {
-                    self.old = None;
+                    self.leave();
                     Ok(())
                 }
             },
             News::Frame(number, Ok(sign)) => self.hear(number, sign).await,
             News::Left => {
-                self.old = None;
+                self.leave();
                 Ok(())
             }
             News::Beat => self.show_life().await,
@@ -295,14 +297,26 @@ impl Link {
             return Err(sent_away(reason));
         }
         if number == self.number && self.moving.is_none() {
-            // Never more than two at once.
-            self.old = None;
-            let (client, config) = (self.client.clone(), self.config.clone());
-            self.moving = Some(Box::pin(
-                async move { socket::connect(&client, &config).await },
-            ));
+            self.must_move = true;
+            self.begin_to_move();
         }
         Ok(())
+    }
+
+    /// Never more than two sockets at once: where an older one is still listened to, that is left first.
+    fn begin_to_move(&mut self) {
+        if self.old.is_some() || !std::mem::take(&mut self.must_move) {
+            return;
+        }
+        let (client, config) = (self.client.clone(), self.config.clone());
+        self.moving = Some(Box::pin(
+            async move { socket::connect(&client, &config).await },
+        ));
+    }
+
+    fn leave(&mut self) {
+        self.old = None;
+        self.begin_to_move();
     }
 
     fn move_to(&mut self, socket: Socket) {
@@ -326,7 +340,7 @@ impl Link {
             None => false,
         };
         if lost {
-            self.old = None;
+            self.leave();
         }
         Ok(())
     }
