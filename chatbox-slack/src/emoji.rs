@@ -101,7 +101,7 @@ mod tests {
             ("🇩🇪", "flag-de"),
             ("🤔", "thinking_face"),
             ("🤣", "rolling_on_the_floor_laughing"),
-            (":parrot:", "parrot"),
+            (":party-parrot:", "party-parrot"),
             (":big-parrot:", "big-parrot"),
         ] {
             assert_eq!(sign(named), it, "{named}");

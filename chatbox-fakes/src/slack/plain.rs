@@ -84,11 +84,10 @@ fn words(text: &str, out: &mut String) {
 }
 
 fn inline(text: &str, out: &mut String) {
-    let mut rest = text;
+    let (mut rest, mut before) = (text, None);
     while let Some(first) = rest.chars().next() {
-        let before = out.chars().next_back();
         let taken = token(rest, out).or_else(|| {
-            let opens = before.is_none_or(|c| !c.is_alphanumeric());
+            let opens = before.is_none_or(|c: char| !c.is_alphanumeric());
             ['`', '*', '_', '~']
                 .into_iter()
                 .filter(|_| opens)
@@ -98,6 +97,7 @@ fn inline(text: &str, out: &mut String) {
             out.push(first);
             first.len_utf8()
         });
+        before = rest[..taken].chars().next_back();
         rest = &rest[taken..];
     }
 }

@@ -236,9 +236,9 @@ mod tests {
             ),
             (
                 "2 * 3 * 4 and snake_case_name",
-                r"2 \* 3 \* 4 and snake\_case\_name",
+                "2 * 3 * 4 and snake_case_name",
             ),
-            ("a &lt; b &amp;&amp; c", r"a \< b && c"),
+            ("a &lt; b &amp;&amp; c", "a < b && c"),
             (
                 "<https://x.org/a_b|the page>",
                 "[the page](https://x.org/a_b)",

@@ -6,8 +6,8 @@ use url::Url;
 
 /// A rule, in letters no reader takes for a word.
 const RULE: &str = "———";
-/// Keeps two signs apart and is not seen.
-const APART: char = '\u{200B}';
+/// Keeps a sign from its word, so that it is none: Slack has no escape. The thinnest blank there is.
+const APART: char = '\u{200A}';
 
 /// The tree as mrkdwn.
 pub(crate) fn render(markup: &Markup) -> String {
@@ -30,6 +30,8 @@ struct Page {
     at_start: bool,
     /// Inside a quotation: Slack nests none.
     quoted: bool,
+    /// A style has just ended; a letter right behind it would undo it.
+    styled: bool,
 }
 
 impl Page {
@@ -114,11 +116,11 @@ impl Page {
         let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
         let bare = edge(inner.text.chars().next())
             || edge(inner.text.chars().next_back())
-            || inner.text.contains('\n');
+            || inner.text.contains(['\n', mark]);
         self.begin_line();
         if bare {
-            self.text.push_str(&inner.text);
-            return;
+            // Said again, for it stands elsewhere now.
+            return self.inlines(content);
         }
         if !edge(self.text.chars().next_back()) || self.text.ends_with(mark) {
             self.text.push(APART);
@@ -126,7 +128,7 @@ impl Page {
         self.text.push(mark);
         self.text.push_str(&inner.text);
         self.text.push(mark);
-        self.text.push(APART);
+        self.styled = true;
     }
 
     fn code(&mut self, text: &str) {
@@ -134,10 +136,12 @@ impl Page {
             return self.words(text);
         }
         self.begin_line();
-        if self.text.ends_with('`') {
+        let before = self.text.chars().next_back();
+        if before.is_some_and(|c| c == '`' || c.is_alphanumeric()) {
             self.text.push(APART);
         }
         self.raw(&format!("`{}`", escape(text)));
+        self.styled = true;
     }
 
     /// A link that people may follow; any other is written out.
@@ -170,13 +174,19 @@ impl Page {
                 self.raw("\n");
                 continue;
             }
+            let first = self.at_start || self.text.is_empty();
             self.begin_line();
+            if std::mem::take(&mut self.styled) && (c.is_alphanumeric() || "*_~`".contains(c)) {
+                self.text.push(APART);
+            }
             let before = self.text.chars().next_back();
             let opens = before.is_none_or(|c| !c.is_alphanumeric())
-                && chars.peek().is_some_and(|next| !next.is_whitespace());
+                && chars.peek().is_none_or(|next| !next.is_whitespace());
             match c {
                 '&' => self.text.push_str("&amp;"),
                 '<' => self.text.push_str("&lt;"),
+                // At the start of a line it would quote.
+                '>' if first => self.text.push_str("\u{200A}&gt;"),
                 '>' => self.text.push_str("&gt;"),
                 '*' | '_' | '~' | '`' if opens => {
                     self.text.push(c);
@@ -203,6 +213,7 @@ impl Page {
                 }
                 self.text.push('\n');
                 self.at_start = true;
+                self.styled = false;
             }
             if !line.is_empty() {
                 self.begin_line();
