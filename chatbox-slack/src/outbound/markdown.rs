@@ -1,5 +1,7 @@
-//! The tree as the markdown that Slack's markdown block reads. Every sign of a text that could be taken for markup is escaped,
-//! and an angle bracket is always a word for one: Slack would call people by it.
+//! The tree as the markdown that Slack's markdown block reads. Every sign of a text that could be taken for markup is escaped.
+//!
+//! Slack reads its own `<…>` there as well, and calls people by it: an angle bracket is written as the word for one, which Slack
+//! shows as one, and in code, where words are not read, what would call somebody is kept apart.
 
 use chatbox_connector_api::markup::{Block, Inline, Markup, plain};
 use url::Url;
@@ -68,6 +70,7 @@ impl Page {
         };
         let lang = lang.filter(word).unwrap_or_default();
         let fence = "`".repeat(longest_run(text).max(2) + 1);
+        let text = uncalling(text);
         self.raw(&format!("{fence}{lang}\n{text}\n{fence}"));
     }
 
@@ -173,6 +176,7 @@ impl Page {
         if self.text.ends_with('`') {
             self.text.push(APART);
         }
+        let text = uncalling(text);
         self.raw(&format!("{fence}{pad}{text}{pad}{fence}"));
     }
 
@@ -271,16 +275,22 @@ fn is_number(line: &str) -> bool {
     !line.is_empty() && line.len() <= 9 && line.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Code that calls nobody.
+fn uncalling(code: &str) -> String {
+    let apart =
+        |code: String, sign: &str| code.replace(&format!("<{sign}"), &format!("<{APART}{sign}"));
+    ["@", "!", "#"].into_iter().fold(code.to_owned(), apart)
+}
+
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// An address that nothing in it ends, and no sign of which is read as anything else.
+/// An address that nothing in it ends. Slack reads no escapes in one.
 fn destination(href: &str) -> String {
     let odd = |c: char| matches!(c, '\\' | '<' | '>' | '(' | ')' | '|' | ' ');
     let one = |c: char| match c {
         c if odd(c) => format!("%{:02X}", u32::from(c)),
-        '&' => "&amp;".to_owned(),
         c if c.is_control() || c.is_whitespace() => String::new(),
         c => c.to_string(),
     };
