@@ -3,7 +3,6 @@
 //! What cannot be read becomes `Unsupported` where at least its channel is known; what this adapter does not ask for is
 //! nothing. Our own words and those of programs are nothing either.
 
-mod reactions;
 /// A word for the house, where two speak.
 fn command(message: &Message, content: &Content) -> Option<Action> {
     let rest = content
@@ -23,7 +22,6 @@ fn command(message: &Message, content: &Content) -> Option<Action> {
 mod tests;
 mod wire;
 
-pub(crate) use reactions::Reactions;
 pub(crate) use wire::{Channel, Guild, Message, Ready};
 
 use crate::outbound::message_name;
@@ -31,6 +29,7 @@ use chatbox_connector_api::event::{
     Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
+use chatbox_connector_api::kit::reactions::Reactions;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
@@ -55,7 +54,7 @@ pub(crate) struct Reader {
     pub(crate) allowed_guilds: Option<BTreeSet<u64>>,
     /// Names and kinds of the guilds' channels.
     pub(crate) places: HashMap<u64, (Option<String>, ChatKind)>,
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: Reactions<(u64, u64)>,
 }
 
 impl Reader {

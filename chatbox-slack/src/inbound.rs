@@ -3,13 +3,11 @@
 //! What cannot be read becomes `Unsupported` where at least its conversation is known; what this adapter does not ask for is
 //! nothing. Our own words and those of programs are nothing either, and what belongs to another workspace is dropped.
 
-mod reactions;
 #[cfg(test)]
 mod tests;
 mod text;
 mod wire;
 
-pub(crate) use reactions::Reactions;
 pub(crate) use wire::{Callback, Channel, Frame, Message, Ts};
 
 use crate::emoji;
@@ -19,6 +17,7 @@ use chatbox_connector_api::event::{
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
 use chatbox_connector_api::kit::claimed::{safe_mime, safe_name};
+use chatbox_connector_api::kit::reactions::Reactions;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +44,7 @@ pub(crate) struct Reader {
     pub(crate) places: HashMap<String, (Option<String>, ChatKind)>,
     /// Names of people.
     pub(crate) people: HashMap<String, String>,
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: Reactions<(String, String)>,
 }
 
 impl Reader {

@@ -4,18 +4,17 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::{lost, sent_away};
 use crate::inbound::Frame;
-use chatbox_connector_api::kit::egress::{check, reachable};
+use chatbox_connector_api::kit::egress::{addresses, check};
 use chatbox_connector_api::{Egress, Result};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
-use url::{Host, Url};
+use url::Url;
 
 /// The largest frame that is read: an event of the largest size, with room.
 const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -70,26 +69,6 @@ async fn dial(url: &Url, egress: Egress) -> Result<Socket> {
     // The address holds a ticket: nothing of it is repeated.
     let (socket, _) = opened.map_err(|_| lost("Slack's socket does not open"))?;
     Ok(Socket(Box::new(socket)))
-}
-
-async fn addresses(url: &Url, egress: Egress) -> std::io::Result<Vec<SocketAddr>> {
-    let port = url.port_or_known_default().unwrap_or(443);
-    let found: Vec<SocketAddr> = match url.host() {
-        Some(Host::Ipv4(ip)) => vec![(IpAddr::from(ip), port).into()],
-        Some(Host::Ipv6(ip)) => vec![(IpAddr::from(ip), port).into()],
-        Some(Host::Domain(name)) => lookup_host((name, port)).await?.collect(),
-        None => Vec::new(),
-    };
-    let allowed: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|it| reachable(it.ip(), egress))
-        .collect();
-    match allowed.is_empty() {
-        true => Err(std::io::Error::other(
-            "its name leads to no address that may be dialled",
-        )),
-        false => Ok(allowed),
-    }
 }
 
 impl Socket {
