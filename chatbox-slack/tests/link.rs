@@ -378,3 +378,37 @@ async fn a_stranger_who_presses_a_button_is_told_nothing() {
     let acked: Vec<bool> = house.server.pressed().iter().map(|it| it.acked).collect();
     assert_eq!(acked, [false, true]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_is_acknowledged_within_three_seconds_though_history_is_read() {
+    let house = house(Options::default()).await;
+    let im = im_of(ADA);
+    let mut ear = house.listen(None).await;
+    house.server.say(&im, ADA, "known");
+    ear.hear().await;
+    let cursor = ear.cursor.clone();
+    drop(ear);
+    // Two hundred rooms are to be read, each of them slowly: who writes now does not wait for all.
+    for n in 0..200 {
+        let kind = chatbox_fakes::slack::Kind::Channel(format!("room-{n}"));
+        house.server.channel(&format!("C{n:04}"), kind);
+    }
+    house
+        .server
+        .faults(On::History, Fault::Slow { ms: 50 }, 1000);
+    let mut ear = house.listen(cursor).await;
+    let began = std::time::Instant::now();
+    let ts = house.server.say("C0199", ADA, "now");
+    assert_eq!(ear.texts(1).await, ["now"]);
+    while !house
+        .server
+        .acknowledged()
+        .contains(&("C0199".to_owned(), ts.clone()))
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(3),
+            "it waits for everything"
+        );
+        ear.idle(Duration::from_millis(10)).await;
+    }
+}

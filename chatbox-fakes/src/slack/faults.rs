@@ -18,6 +18,11 @@ pub enum Fault {
     CutAfter,
     /// Read and never answered.
     Hang,
+    /// Done and answered after a while.
+    Slow {
+        /// How long it takes, in milliseconds.
+        ms: u64,
+    },
     /// `"ok": false` with this word.
     Refuse(&'static str),
     /// A refusal for want of a scope.

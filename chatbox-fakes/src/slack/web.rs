@@ -1,6 +1,7 @@
 //! HTTP: the Web API below `/api`, the websocket at `/link`, uploads, files, and answers to buttons.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{
     ConnectInfo, FromRequest, FromRequestParts, Multipart, Request, State as AppState,
@@ -143,6 +144,7 @@ async fn answer(world: &Arc<World>, line: &Line, asked: &Asked) -> Response {
     let fault = world.change(|state| state.faults.take(asked.about()));
     match &fault {
         Some(Fault::CutAfter) | None => {}
+        Some(Fault::Slow { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
         Some(fault) => return broken(line, fault).await,
     }
     let done = methods::run(world, asked);
@@ -179,6 +181,10 @@ async fn broken(line: &Line, fault: &Fault) -> Response {
             StatusCode::OK.into_response()
         }
         Fault::Hang => std::future::pending().await,
+        Fault::Slow { ms } => {
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            StatusCode::OK.into_response()
+        }
         Fault::Refuse(word) => refusal(word),
         Fault::MissingScope(scope) => {
             let body = json!({
