@@ -3,7 +3,6 @@
 //! What cannot be read becomes `Unsupported` where at least its channel is known; what this adapter does not ask for is
 //! nothing. Our own words and those of programs are nothing either.
 
-mod reactions;
 /// A word for the house, where two speak.
 fn command(message: &Message, content: &Content) -> Option<Action> {
     let rest = content
@@ -24,7 +23,6 @@ fn command(message: &Message, content: &Content) -> Option<Action> {
 mod tests;
 mod wire;
 
-pub(crate) use reactions::Reactions;
 pub(crate) use wire::{Channel, Guild, Id, Message, Ready};
 
 use crate::history::Past;
@@ -34,6 +32,7 @@ use chatbox_connector_api::event::{
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
 use chatbox_connector_api::kit::quarantine::guarded;
+use chatbox_connector_api::kit::reactions::Reactions;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
@@ -57,7 +56,7 @@ pub(crate) struct Reader {
     pub(crate) allowed_guilds: Option<BTreeSet<u64>>,
     /// Names and kinds of the guilds' channels.
     pub(crate) places: HashMap<u64, (Option<String>, ChatKind)>,
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: Reactions<(u64, u64)>,
 }
 
 impl Reader {

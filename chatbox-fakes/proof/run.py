@@ -2,7 +2,7 @@
 
     python run.py --fakes PATH_TO_BINARY --node FOLDER
 
-The Python is one that has what `requirements.txt` lists, the folder one whose `node_modules` has discord.js. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
+The Python is one that has what `requirements.txt` lists, the folder one whose `node_modules` has discord.js and Slack's own packages. Prints `ok NAME` or `FAIL NAME why` for each check and ends with 1 if any failed.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKEN = "7000001:PROOF-token"
+SLACK_TOKENS = ["xoxb-0000000000-0000000000-PROOFproofPROOF", "xapp-1-A0APP-0000000000-PROOFproofPROOF"]
 DISCORD_TOKEN = "MTAwMDAwMDAwMDAw.PROOF.token-token-token-token-token"
 
 
@@ -36,6 +37,7 @@ def main() -> int:
     )
     model, model_url = started(asked.fakes, "model")
     discord, discord_url = started(asked.fakes, "discord", "--token", DISCORD_TOKEN)
+    slack, slack_url = started(asked.fakes, "slack", "--token", SLACK_TOKENS[0], "--app-token", SLACK_TOKENS[1])
     environment = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -49,11 +51,14 @@ def main() -> int:
         # Each in a process of its own: one that crashes must not hide the others.
         parts = ["whole_bot.py", "strict_reader.py", "models.py"]
         commands = [[sys.executable, HERE / part] for part in parts]
-        parts.append("discord.mjs")
-        commands.append([next(pathlib.Path(asked.node).glob("node_modules/node-*/bin/node")), HERE / "discord.mjs", asked.node, discord_url, DISCORD_TOKEN])
+        node = next(pathlib.Path(asked.node).glob("node_modules/node-*/bin/node"))
+        parts += ["discord.mjs", "slack.mjs"]
+        commands.append([node, HERE / "discord.mjs", asked.node, discord_url, DISCORD_TOKEN])
+        commands.append([node, HERE / "slack.mjs", asked.node, slack_url, *SLACK_TOKENS])
         codes = [subprocess.run(command, env=environment, timeout=300).returncode for command in commands]
     finally:
         discord.kill()
+        slack.kill()
         telegram.kill()
         model.kill()
     for part, code in zip(parts, codes):

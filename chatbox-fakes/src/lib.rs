@@ -6,6 +6,7 @@
 //!
 //! - [`discord`]: the REST API and the gateway, with people who write, faults on demand and a record.
 //! - [`telegram`]: a Bot API server with people who write, faults on demand and a full record of what the bot did.
+//! - [`slack`]: the Web API and Socket Mode, with people who write, faults on demand and a record.
 //! - [`signal`]: a signal-cli daemon over TCP, inside a test only.
 //! - [`model`]: one server with the OpenAI-compatible, Anthropic and Ollama wires, scripted per request.
 //!
@@ -15,4 +16,5 @@ pub mod discord;
 mod http;
 pub mod model;
 pub mod signal;
+pub mod slack;
 pub mod telegram;

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use chatbox_fakes::{discord, model, telegram};
+use chatbox_fakes::{discord, model, slack, telegram};
 use clap::{Args, Parser, Subcommand};
 
 /// Stand-ins for chat platforms and models.
@@ -22,6 +22,8 @@ enum Fake {
     Telegram(Telegram),
     /// A Discord: REST and gateway.
     Discord(Discord),
+    /// A Slack: Web API and Socket Mode.
+    Slack(Slack),
     /// A model server: OpenAI-compatible, Anthropic, Ollama.
     Model(Model),
 }
@@ -56,6 +58,19 @@ struct Discord {
 }
 
 #[derive(Debug, Args)]
+struct Slack {
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The bot's token.
+    #[arg(long)]
+    token: Option<String>,
+    /// The app's token.
+    #[arg(long)]
+    app_token: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Model {
     /// Port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
@@ -83,6 +98,13 @@ async fn main() -> std::io::Result<()> {
             // One guild with a room, one person: who needs more starts it in a test.
             server.channel(200, discord::Kind::Text(100));
             server.person(42, "ada");
+            stay(&server.base_url()).await
+        }
+        Fake::Slack(asked) => {
+            let server = slack::Server::start(slack_options(asked)).await?;
+            // One room, one person: who needs more starts it in a test.
+            server.channel("C0ROOM", slack::Kind::Channel("room".to_owned()));
+            server.person("U0ADA", "ada");
             stay(&server.base_url()).await
         }
         Fake::Model(asked) => {
@@ -118,6 +140,16 @@ fn discord_options(asked: Discord) -> discord::Options {
     discord::Options {
         addr: SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port)),
         token: asked.token.unwrap_or(usual.token.clone()),
+        ..usual
+    }
+}
+
+fn slack_options(asked: Slack) -> slack::Options {
+    let usual = slack::Options::default();
+    slack::Options {
+        addr: SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port)),
+        token: asked.token.unwrap_or(usual.token.clone()),
+        app_token: asked.app_token.unwrap_or(usual.app_token.clone()),
         ..usual
     }
 }

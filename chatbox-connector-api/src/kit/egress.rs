@@ -144,6 +144,30 @@ impl Resolve for Resolver {
     }
 }
 
+/// The addresses behind a URL that may be dialled: for what is no HTTP request.
+///
+/// # Errors
+/// When its name cannot be resolved, or leads to no address that may be dialled.
+pub async fn addresses(url: &Url, egress: Egress) -> io::Result<Vec<SocketAddr>> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let found: Vec<SocketAddr> = match url.host() {
+        Some(Host::Ipv4(ip)) => vec![(IpAddr::from(ip), port).into()],
+        Some(Host::Ipv6(ip)) => vec![(IpAddr::from(ip), port).into()],
+        Some(Host::Domain(name)) => tokio::net::lookup_host((name, port)).await?.collect(),
+        None => Vec::new(),
+    };
+    let allowed: Vec<SocketAddr> = found
+        .into_iter()
+        .filter(|it| reachable(it.ip(), egress))
+        .collect();
+    match allowed.is_empty() {
+        true => Err(io::Error::other(
+            "its name leads to no address that may be dialled",
+        )),
+        false => Ok(allowed),
+    }
+}
+
 fn not_public(name: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::PermissionDenied,

@@ -8,6 +8,7 @@ pub mod claimed;
 pub mod egress;
 pub mod http;
 pub mod quarantine;
+pub mod reactions;
 pub mod repair;
 pub mod retry_after;
 pub mod status;

@@ -106,6 +106,7 @@ fn greet(body: &mut EventBody) {
             name: "start".to_owned(),
             argument: std::mem::take(&mut content.text),
             token: None,
+            target: None,
         });
     }
 }

@@ -1,16 +1,15 @@
 //! A websocket to where we may go: the address that was checked is the one that is dialled.
 
-use chatbox_connector_api::kit::egress::{check, reachable};
+use chatbox_connector_api::kit::egress::{addresses, check};
 use chatbox_connector_api::{AdapterError, Egress, ErrorKind, Result};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
-use url::{Host, Url};
+use url::Url;
 
 /// The largest payload that is read: a large guild, with room.
 const MAX_PAYLOAD: usize = 32 * 1024 * 1024;
@@ -50,26 +49,6 @@ pub(super) async fn dial(url: &Url, egress: Egress) -> Result<Socket> {
         )
     })?;
     Ok(Socket(socket))
-}
-
-async fn addresses(url: &Url, egress: Egress) -> std::io::Result<Vec<SocketAddr>> {
-    let port = url.port_or_known_default().unwrap_or(443);
-    let found: Vec<SocketAddr> = match url.host() {
-        Some(Host::Ipv4(ip)) => vec![(IpAddr::from(ip), port).into()],
-        Some(Host::Ipv6(ip)) => vec![(IpAddr::from(ip), port).into()],
-        Some(Host::Domain(name)) => lookup_host((name, port)).await?.collect(),
-        None => Vec::new(),
-    };
-    let allowed: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|it| reachable(it.ip(), egress))
-        .collect();
-    match allowed.is_empty() {
-        true => Err(std::io::Error::other(
-            "its name leads to no address that may be dialled",
-        )),
-        false => Ok(allowed),
-    }
 }
 
 impl Socket {
