@@ -28,6 +28,7 @@ macro_rules! platforms {
 platforms! {
     "discord" => chatbox_discord::Discord,
     "signal" => chatbox_signal::Signal,
+    "slack" => chatbox_slack::Slack,
     "telegram" => chatbox_telegram::Telegram,
 }
 

@@ -27,7 +27,7 @@ const UNREACHABLE: Duration = Duration::from_millis(250);
 /// What it has no claim to: the log is not Signal's; the daemon never learns what is safe and hands nothing out twice; a
 /// send in doubt cannot be looked up; there are no secrets, buttons, drafts and albums. And, as the daemon takes no
 /// acknowledgement, what is on its way to a reader that stops is lost: no flood over restarts comes in whole.
-const NOT_OFFERED: [&str; 12] = [
+const NOT_OFFERED: [&str; 13] = [
     "commit-first",
     "failed-commit",
     "resumes",
@@ -35,6 +35,7 @@ const NOT_OFFERED: [&str; 12] = [
     "own-chat",
     "secrets",
     "found-again",
+    "buttons",
     "answer",
     "answer-words",
     "drafts",

@@ -172,11 +172,11 @@ impl SlackAdapter {
             });
         }
         let key = out.id.map(|id| outbound::key(id, &message.markup));
-        let (markup, key) = (&message.markup, key.as_deref());
-        let (answer, plain) = match self.post(&spot, markup, Words::Markdown, key).await {
+        let key = key.as_deref();
+        let (answer, plain) = match self.post(&spot, message, Words::Markdown, key).await {
             // Refused, which is certain: the same is said without.
             Err(error) if is_about_blocks(&error) => {
-                let said = self.post(&spot, markup, Words::Mrkdwn, key).await?;
+                let said = self.post(&spot, message, Words::Mrkdwn, key).await?;
                 (said, Some(WITHOUT.to_owned()))
             }
             said => (said?, None),
@@ -192,11 +192,12 @@ impl SlackAdapter {
     async fn post(
         &self,
         spot: &Spot,
-        markup: &Markup,
+        message: &OutMessage,
         words: Words,
         key: Option<&str>,
     ) -> Result<Bytes> {
-        let request = outbound::send(spot, markup, words, key)?;
+        let request = outbound::send(spot, &message.markup, words, key)?;
+        let request = outbound::with_buttons(request, &message.choices);
         let method = "chat.postMessage";
         self.client.tell(method, &request, Idempotent::No).await
     }
@@ -344,6 +345,10 @@ impl ChannelAdapter for SlackAdapter {
         });
         can.media_in = Some(Limits {
             max_bytes: Some(MAX_DOWNLOAD),
+            ..Limits::default()
+        });
+        can.buttons = Some(Limits {
+            max_count: Some(outbound::MAX_BUTTONS),
             ..Limits::default()
         });
         can.answer = any;

@@ -335,8 +335,8 @@ impl Reader {
         let value = button.value.clone().or(chosen);
         let name = value.or_else(|| button.action_id.clone())?;
         let channel = pressed.channel.as_ref()?;
-        let thread = pressed.message.as_ref();
-        let thread = thread.and_then(|it| it.thread_ts.as_ref().filter(|ts| **ts != it.ts));
+        let under = pressed.message.as_ref();
+        let thread = under.and_then(|it| it.thread_ts.as_ref().filter(|ts| **ts != it.ts));
         let at = button.action_ts.as_ref()?;
         let trigger = pressed.trigger_id.as_deref().unwrap_or(&at.0);
         let id = EventId::new(format!("b{trigger}"));
@@ -344,7 +344,7 @@ impl Reader {
             name,
             argument: String::new(),
             token: Some(pressed.response_url.clone().unwrap_or_default()),
-            target: None,
+            target: under.map(|message| message_name(&channel.id, &message.ts.0)),
         });
         let place = self.place(&channel.id, None, thread);
         let mut sender = self.sender(&pressed.user.id);

@@ -19,8 +19,8 @@ use chatbox_connector_api::markup::{Dialect, Markup, Unit};
 use chatbox_connector_api::{AdapterError, ErrorKind, Result};
 use slack_morphism::api::{SlackApiChatPostMessageRequest, SlackApiChatUpdateRequest};
 use slack_morphism::prelude::{
-    SlackBlock, SlackChannelId, SlackMarkdownBlock, SlackMessageContent, SlackMessageMetadata,
-    SlackTs,
+    SlackActionId, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackChannelId,
+    SlackMarkdownBlock, SlackMessageContent, SlackMessageMetadata, SlackTs,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -32,6 +32,10 @@ const MAX_FALLBACK: usize = 40_000;
 pub(crate) const MAX_FILES: usize = 10;
 /// The largest file, in bytes.
 pub(crate) const MAX_UPLOAD: u64 = 1_000_000_000;
+/// The most buttons below a message.
+pub(crate) const MAX_BUTTONS: usize = 25;
+/// The longest label of a button, in characters.
+const MAX_LABEL: usize = 75;
 /// The most reactions of one person on a message.
 pub(crate) const MAX_REACTIONS: usize = 23;
 /// What our messages say of themselves, for us alone.
@@ -102,6 +106,28 @@ pub(crate) fn send(
         .with_unfurl_media(false);
     request.thread_ts = spot.thread.as_ref().map(slack_ts);
     Ok(request)
+}
+
+/// The same with buttons, where it has blocks: without them nothing but its words is shown. A label that is too long is cut:
+/// the text says it whole.
+pub(crate) fn with_buttons(
+    mut request: SlackApiChatPostMessageRequest,
+    choices: &[String],
+) -> SlackApiChatPostMessageRequest {
+    let button = |(choice, number): (&String, usize)| {
+        let whole = choice.chars().count() <= MAX_LABEL;
+        let cut = || choice.chars().take(MAX_LABEL - 1).chain(['…']).collect();
+        let label: String = if whole { choice.clone() } else { cut() };
+        SlackBlockButtonElement::new(label.into())
+            .with_action_id(SlackActionId(format!("choice-{number}")))
+            .with_value(number.to_string())
+            .into()
+    };
+    if let (false, Some(blocks)) = (choices.is_empty(), &mut request.content.blocks) {
+        let buttons = choices.iter().zip(1..).map(button).collect();
+        blocks.push(SlackActionsBlock::new(buttons).into());
+    }
+    request
 }
 
 /// A change as Slack takes it.

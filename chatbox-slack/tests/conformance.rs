@@ -107,6 +107,10 @@ fn seen(message: &Message) -> Sent {
             bytes: file.bytes.clone(),
         })
         .collect();
+    let rows = message.blocks.iter().filter(|it| it["type"] == "actions");
+    let buttons = rows.flat_map(|row| row["elements"].as_array().into_iter().flatten());
+    let labels = buttons.filter_map(|button| button["text"]["text"].as_str());
+    sent.buttons = labels.map(str::to_owned).collect();
     sent.reply_to = message
         .thread
         .as_ref()

@@ -413,6 +413,7 @@ const NOT_CLAIMED: [&str; 23] = [
     "silence",
     "waits",
     "expires",
+    "buttons",
     "answer",
     "answer-words",
     "mark-read",
