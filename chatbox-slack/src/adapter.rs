@@ -481,8 +481,9 @@ impl Reconcile for SlackAdapter {
         sleep(self.config.settle).await;
         let (spot, degraded) = self.spot(&out.chat, message).await?;
         let key = out.id.map(|id| outbound::key(id, &message.markup));
-        let said = history::latest(&self.client, &spot.channel, spot.thread.as_ref()).await?;
-        let ours = said.iter().find(|it| is_marked(it, key.as_deref()));
+        let marked = |it: &Message| is_marked(it, key.as_deref());
+        let (channel, thread) = (&spot.channel, spot.thread.as_ref());
+        let ours = history::find(&self.client, channel, thread, marked).await?;
         Ok(ours.map(|it| Receipt {
             message: Some(message_name(&spot.channel, &it.ts.0)),
             degraded,
