@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chatbox_connector_api::event::{Attachment, Event};
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Platform};
+use chatbox_connector_api::kit::http;
 use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::Unit;
 use chatbox_connector_api::{
@@ -19,13 +20,11 @@ use chatbox_connector_api::{
     ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Receipt,
     Result, TextLimit, Verb,
 };
-use futures_util::StreamExt;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use serenity::http::Route;
 use serenity::model::id::InteractionId;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -372,18 +371,7 @@ impl ChannelAdapter for DiscordAdapter {
 impl MediaSource for DiscordAdapter {
     async fn fetch(&self, source: &str) -> Result<ByteStream> {
         let answer = self.client.download(source, DOWNLOAD_TIME).await?;
-        let mut seen = 0_u64;
-        let bytes = answer.bytes_stream().map(move |piece| {
-            let piece = piece.map_err(|error| io::Error::other(error.without_url()))?;
-            seen += piece.len() as u64;
-            match seen > MAX_DOWNLOAD {
-                true => Err(io::Error::other(format!(
-                    "the file is larger than {MAX_DOWNLOAD} bytes"
-                ))),
-                false => Ok(piece),
-            }
-        });
-        Ok(bytes.boxed())
+        Ok(http::stream(answer, MAX_DOWNLOAD))
     }
 }
 

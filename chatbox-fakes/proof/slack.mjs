@@ -90,7 +90,7 @@ await check("edits_reacts_and_deletes", async () => {
   await (await added).ack();
   await refused("already_reacted", web.reactions.add({ channel: ROOM, timestamp: said.ts, name: "thumbsup" }));
   const { message } = await web.reactions.get({ channel: ROOM, timestamp: said.ts });
-  same(message.reactions, [{ count: 1, name: "thumbsup", users: ["U0BOT"] }]);
+  same(message.reactions.map((it) => [it.count, it.name, it.users]), [[1, "thumbsup", ["U0BOT"]]]);
   const gone = next("message", "a deletion");
   await web.chat.delete({ channel: ROOM, ts: said.ts });
   const deletion = await gone;

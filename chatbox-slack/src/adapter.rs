@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chatbox_connector_api::event::Event;
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Platform};
+use chatbox_connector_api::kit::http;
 use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::{Markup, Unit};
 use chatbox_connector_api::{
@@ -25,14 +26,12 @@ use chatbox_connector_api::{
     ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Parts,
     Receipt, Reconcile, Result, TextLimit, Verb,
 };
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 use slack_morphism::api::{
     SlackApiChatDeleteRequest, SlackApiReactionsAddRequest, SlackApiReactionsRemoveRequest,
 };
 use slack_morphism::prelude::{SlackChannelId, SlackReactionName};
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -425,18 +424,7 @@ impl ChannelAdapter for SlackAdapter {
 impl MediaSource for SlackAdapter {
     async fn fetch(&self, source: &str) -> Result<ByteStream> {
         let answer = self.client.download(source, DOWNLOAD_TIME).await?;
-        let mut seen = 0_u64;
-        let bytes = answer.bytes_stream().map(move |piece| {
-            let piece = piece.map_err(|error| io::Error::other(error.without_url()))?;
-            seen += piece.len() as u64;
-            match seen > MAX_DOWNLOAD {
-                true => Err(io::Error::other(format!(
-                    "the file is larger than {MAX_DOWNLOAD} bytes"
-                ))),
-                false => Ok(piece),
-            }
-        });
-        Ok(bytes.boxed())
+        Ok(http::stream(answer, MAX_DOWNLOAD))
     }
 }
 
@@ -486,8 +474,9 @@ impl Reconcile for SlackAdapter {
         sleep(self.config.settle).await;
         let (spot, degraded) = self.spot(&out.chat, message).await?;
         let key = out.id.map(|id| outbound::key(id, &message.markup));
-        let said = history::latest(&self.client, &spot.channel, spot.thread.as_ref()).await?;
-        let ours = said.iter().find(|it| is_marked(it, key.as_deref()));
+        let marked = |it: &Message| is_marked(it, key.as_deref());
+        let (channel, thread) = (&spot.channel, spot.thread.as_ref());
+        let ours = history::find(&self.client, channel, thread, marked).await?;
         Ok(ours.map(|it| Receipt {
             message: Some(message_name(&spot.channel, &it.ts.0)),
             degraded,

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::inbound::{Channel, Message, Ts};
-use chatbox_connector_api::{ErrorKind, Result};
+use chatbox_connector_api::{AdapterError, ErrorKind, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,26 +168,42 @@ struct Page {
     response_metadata: More,
 }
 
-/// The latest messages of a conversation or a thread with what their senders hid in them.
-pub(crate) async fn latest(
+/// Looks through the latest messages of a conversation, or through a whole thread, with what their senders hid in them. `None`
+/// if it is certainly not there.
+///
+/// # Errors
+/// `Ambiguous` for a thread too long to be looked through.
+pub(crate) async fn find(
     client: &Client,
     channel: &str,
     root: Option<&Ts>,
-) -> Result<Vec<Message>> {
-    let mut with = vec![
-        ("channel", channel.to_owned()),
-        ("limit", PAGE.to_string()),
-        ("include_all_metadata", "true".to_owned()),
-    ];
-    let method = match root {
-        Some(root) => {
-            with.push(("ts", root.0.clone()));
-            "conversations.replies"
+    is_it: impl Fn(&Message) -> bool,
+) -> Result<Option<Message>> {
+    let mut next = String::new();
+    for _ in 0..MAX_PAGES {
+        let mut with = vec![
+            ("channel", channel.to_owned()),
+            ("limit", PAGE.to_string()),
+            ("cursor", next),
+            ("include_all_metadata", "true".to_owned()),
+        ];
+        with.extend(root.map(|root| ("ts", root.0.clone())));
+        let method = match root {
+            Some(_) => "conversations.replies",
+            None => "conversations.history",
+        };
+        let page: Page = client.ask(method, &with).await?;
+        let found = page.messages.into_iter().find(&is_it);
+        next = page.response_metadata.next_cursor;
+        // A conversation's newest come first, a thread's oldest.
+        if found.is_some() || root.is_none() || next.is_empty() {
+            return Ok(found);
         }
-        None => "conversations.history",
-    };
-    let page: Page = client.ask(method, &with).await?;
-    Ok(page.messages)
+    }
+    Err(AdapterError::new(
+        ErrorKind::Ambiguous,
+        "the thread is too long to be looked through",
+    ))
 }
 
 /// One message, by its name.
@@ -195,9 +211,10 @@ pub(crate) async fn one(client: &Client, channel: &str, ts: &Ts) -> Result<Optio
     let with = [
         ("channel", channel.to_owned()),
         ("ts", ts.0.clone()),
+        ("oldest", ts.0.clone()),
         ("latest", ts.0.clone()),
         ("inclusive", "true".to_owned()),
-        ("limit", PAGE.to_string()),
+        ("limit", "10".to_owned()),
     ];
     let page: Page = client.ask("conversations.replies", &with).await?;
     Ok(page.messages.into_iter().find(|it| it.ts == *ts))

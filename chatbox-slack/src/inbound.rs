@@ -79,6 +79,11 @@ impl Reader {
     pub(crate) fn callback(&mut self, payload: &RawValue) -> serde_json::Result<Option<Event>> {
         let callback: Callback<'_> = serde_json::from_str(payload.get())?;
         let Some(data) = callback.event else {
+            if callback.kind.as_deref() == Some("app_rate_limited") {
+                tracing::warn!(
+                    "more happens than Slack tells an app of (30,000 events an hour): events are missing"
+                );
+            }
             return Ok(None);
         };
         if !self.is_ours(&callback) {

@@ -136,7 +136,9 @@ pub(crate) fn edit(
     markup: &Markup,
     words: Words,
 ) -> Result<SlackApiChatUpdateRequest> {
-    let said = content(markup, words)?;
+    let mut said = content(markup, words)?;
+    // Blocks that are not spoken of would stay, and say what was said before.
+    said.blocks.get_or_insert_default();
     let channel = SlackChannelId(target.channel.clone());
     Ok(
         SlackApiChatUpdateRequest::new(channel, said, slack_ts(&target.ts))

@@ -307,6 +307,21 @@ async fn a_send_in_doubt_is_found_or_certainly_not_there() {
         found.message,
         Some(EventId::new(format!("{}/{ts}", im_of(ADA))))
     );
+    // In a thread too long for one page, the newest are on the last.
+    let root = house.server.say(ROOM, ADA, "a long thread begins");
+    for n in 0..250 {
+        house.server.say_with(Say {
+            channel: ROOM.to_owned(),
+            from: ADA.to_owned(),
+            text: format!("reply {n}"),
+            thread: Some(root.clone()),
+            ..Say::default()
+        });
+    }
+    let out = send(&format!("{ROOM}/{root}"), "at the end");
+    house.adapter.perform(&out).await.expect("said");
+    let found = house.adapter.look_up(&out).await.expect("asked");
+    assert!(found.is_some_and(|it| it.message.is_some()));
     let other = send(&im_of(ADA), "never sent");
     assert_eq!(house.adapter.look_up(&other).await.expect("asked"), None);
 }
@@ -464,4 +479,40 @@ async fn what_people_read_of_markdown_is_what_was_meant() {
     assert!(!plain(&said.text, &[]).contains("[calls"), "{}", said.text);
     let block = said.blocks[0].to_string();
     assert!(!block.contains("<@") && !block.contains("<!"), "{block}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_has_certainly_not_heard() {
+    let house = house(Options::default()).await;
+    house.server.stop();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let error = house
+        .try_to_say(ROOM, "anybody?")
+        .await
+        .expect_err("nobody");
+    assert_eq!(error.verdict(), Verdict::Retry(None));
+    assert_eq!(
+        house.adapter.open(None).await.err().expect("nobody").kind(),
+        &ErrorKind::Unavailable
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_without_blocks_takes_the_old_ones_away() {
+    let house = house(Options::default()).await;
+    let target = house.say(ROOM, "before").await.message.expect("its name");
+    house
+        .server
+        .fault(On::Messages, Fault::Refuse("invalid_blocks"));
+    let message = OutMessage {
+        markup: parse("after"),
+        ..OutMessage::default()
+    };
+    let change = Outbound {
+        verb: Verb::Edit { target, message },
+        ..send(ROOM, "")
+    };
+    house.adapter.perform(&change).await.expect("changed");
+    let said = &house.server.said()[0];
+    assert_eq!(plain(&said.text, &said.blocks), "after");
 }

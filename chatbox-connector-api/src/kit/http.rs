@@ -3,11 +3,13 @@
 
 use super::egress::{self, Resolver};
 use super::status::{Idempotent, failed};
-use crate::{AdapterError, Egress, ErrorKind, Result};
+use crate::{AdapterError, ByteStream, Egress, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use rustls::crypto::{CryptoProvider, ring};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -83,4 +85,21 @@ pub async fn body(mut response: Response, most: usize, idempotent: Idempotent) -
         }
         whole.extend_from_slice(&piece);
     }
+}
+
+/// An answer's bytes as they come; an error once there are more than `most`.
+pub fn stream(response: Response, most: u64) -> ByteStream {
+    let mut seen = 0_u64;
+    let bytes = response.bytes_stream().map(move |piece| {
+        // The address may hold a credential.
+        let piece = piece.map_err(|error| io::Error::other(error.without_url()))?;
+        seen += piece.len() as u64;
+        match seen > most {
+            true => Err(io::Error::other(format!(
+                "the file is larger than {most} bytes"
+            ))),
+            false => Ok(piece),
+        }
+    });
+    bytes.boxed()
 }

@@ -7,6 +7,7 @@
 pub mod claimed;
 pub mod egress;
 pub mod http;
+pub mod lines;
 pub mod quarantine;
 pub mod reactions;
 pub mod repair;

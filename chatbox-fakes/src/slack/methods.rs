@@ -115,6 +115,13 @@ fn connect(world: &World, asked: &Asked) -> Done {
     Ok(json!({"url": format!("ws://{}/link/?ticket={ticket}&app_id={}", asked.host, options.app)}))
 }
 
+/// Which page of a conversation comes first.
+#[derive(Clone, Copy)]
+enum Pages {
+    NewestFirst,
+    OldestFirst,
+}
+
 struct Server<'a> {
     world: &'a Arc<World>,
     asked: &'a Asked,
@@ -184,7 +191,7 @@ impl Server<'_> {
         let id = self.known()?;
         let all = self.state.messages.values();
         let here = all.filter(|it| it.channel == id && !it.deleted && it.thread.is_none());
-        let mut page = self.page(here.collect());
+        let mut page = self.page(here.collect(), Pages::NewestFirst);
         page["messages"].as_array_mut().expect("a list").reverse();
         Ok(page)
     }
@@ -201,7 +208,7 @@ impl Server<'_> {
         let here = all.filter(|it| {
             it.channel == id && !it.deleted && (it.ts == root || it.thread.as_ref() == Some(&root))
         });
-        let mut page = self.page(here.collect());
+        let mut page = self.page(here.collect(), Pages::OldestFirst);
         let list = page["messages"].as_array_mut().expect("a list");
         let listed = list.iter().any(|it| it["ts"] == json!(root));
         let first = self.state.message(&id, &root).filter(|_| !listed);
@@ -214,30 +221,41 @@ impl Server<'_> {
         Ok(page)
     }
 
-    /// The newest of what is asked for, oldest first, and whether there is more.
-    fn page(&self, all: Vec<&Message>) -> Value {
+    /// A page of what is asked for, oldest first, and whether there is more.
+    fn page(&self, all: Vec<&Message>, pages: Pages) -> Value {
         let asked = self.asked;
         let (oldest, latest) = (asked.text("oldest"), asked.text("latest"));
-        let before = asked.text("cursor");
+        let cursor = asked.text("cursor");
         let inclusive = asked.flag("inclusive") == Some(true);
         let fits = |it: &&&Message| {
             let ts = it.ts.as_str();
             let after = oldest.is_empty() || ts > oldest || (inclusive && ts == oldest);
             let until = latest.is_empty() || ts < latest || (inclusive && ts == latest);
-            after && until && (before.is_empty() || ts < before)
+            let further = match pages {
+                Pages::NewestFirst => ts < cursor,
+                Pages::OldestFirst => ts > cursor,
+            };
+            after && until && (cursor.is_empty() || further)
         };
         let fitting: Vec<&&Message> = all.iter().filter(fits).collect();
         let limit = asked.number("limit").unwrap_or(100).clamp(1, 999);
-        let page = &fitting[fitting.len().saturating_sub(limit)..];
+        let page = match pages {
+            Pages::NewestFirst => &fitting[fitting.len().saturating_sub(limit)..],
+            Pages::OldestFirst => &fitting[..limit.min(fitting.len())],
+        };
         let more = page.len() < fitting.len();
         let hidden = asked.flag("include_all_metadata") == Some(true);
         let shown = page
             .iter()
             .map(|it| shape::message(&self.world.options, self.state, it, hidden));
-        let next = match (more, page.first()) {
-            (true, Some(first)) => first.ts.clone(),
-            _ => String::new(),
+        let edge = match pages {
+            Pages::NewestFirst => page.first(),
+            Pages::OldestFirst => page.last(),
         };
+        let next = edge
+            .filter(|_| more)
+            .map(|it| it.ts.clone())
+            .unwrap_or_default();
         json!({
             "messages": shown.collect::<Vec<_>>(), "has_more": more, "pin_count": 0,
             "response_metadata": {"next_cursor": next},
@@ -323,13 +341,17 @@ impl Server<'_> {
     fn edit(self) -> Done {
         let key = self.own("cant_update_message")?;
         let (text, blocks) = self.words()?;
+        // Blocks that are not spoken of stay.
+        let keep = self.asked.body.get("blocks").is_none();
         let now = self.state.ts();
         let Some(before) = self.state.messages.get(&key).cloned() else {
             return no("message_not_found");
         };
         if let Some(message) = self.state.messages.get_mut(&key) {
             message.text.clone_from(&text);
-            message.blocks = blocks;
+            if !keep {
+                message.blocks = blocks;
+            }
             message.edits += 1;
             message.edited = Some(now);
         }

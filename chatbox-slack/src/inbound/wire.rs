@@ -19,6 +19,8 @@ pub(crate) struct Frame<'a> {
 /// What an event is wrapped in.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Callback<'a> {
+    #[serde(rename = "type", default)]
+    pub(crate) kind: Option<String>,
     #[serde(default)]
     pub(crate) team_id: Option<String>,
     #[serde(default)]

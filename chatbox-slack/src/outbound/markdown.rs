@@ -3,6 +3,7 @@
 //! Slack reads its own `<…>` there as well, and calls people by it: an angle bracket is written as the word for one, which Slack
 //! shows as one, and in code, where words are not read, what would call somebody is kept apart.
 
+use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Inline, Markup, plain};
 use url::Url;
 
@@ -13,17 +14,13 @@ const APART: char = '\u{200B}';
 pub(crate) fn render(markup: &Markup) -> String {
     let mut page = Page::default();
     page.blocks(&markup.0, "\n\n");
-    page.text
+    page.lines.into_string()
 }
 
 /// The text so far.
 #[derive(Debug, Default)]
 struct Page {
-    text: String,
-    /// What every further line begins with.
-    prefix: String,
-    /// A line has ended and the next one's prefix is not yet written.
-    at_start: bool,
+    lines: Lines,
     /// Inside a cell of a table.
     cell: bool,
 }
@@ -140,25 +137,22 @@ impl Page {
     /// A style around words. What it cannot stand around has none: people would read its signs.
     fn styled(&mut self, mark: &str, content: &[Inline]) {
         let mut inner = Self {
-            prefix: self.prefix.clone(),
+            lines: self.lines.inside(),
             cell: self.cell,
-            ..Self::default()
         };
         inner.inlines(content);
         let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        let bare = edge(inner.text.chars().next()) || edge(inner.text.chars().next_back());
-        self.begin_line();
+        let bare = edge(inner.lines.as_str().chars().next()) || edge(inner.lines.last());
         if bare {
-            self.text.push_str(&inner.text);
-            return;
+            return self.lines.append(&inner.lines);
         }
         let sign = mark.chars().next().unwrap_or('*');
-        if self.text.ends_with(sign) {
-            self.text.push(APART);
+        if self.lines.last() == Some(sign) {
+            self.lines.push(APART);
         }
-        self.text.push_str(mark);
-        self.text.push_str(&inner.text);
-        self.text.push_str(mark);
+        self.raw(mark);
+        self.lines.append(&inner.lines);
+        self.raw(mark);
     }
 
     /// Code within a line.
@@ -172,9 +166,8 @@ impl Page {
             true => " ",
             false => "",
         };
-        self.begin_line();
-        if self.text.ends_with('`') {
-            self.text.push(APART);
+        if self.lines.last() == Some('`') {
+            self.lines.push(APART);
         }
         let text = uncalling(text);
         self.raw(&format!("{fence}{pad}{text}{pad}{fence}"));
@@ -210,64 +203,36 @@ impl Page {
                 self.raw("\n");
                 continue;
             }
-            let first = self.at_start || self.text.is_empty() || self.line().is_empty();
-            self.begin_line();
+            let first = self.lines.is_at_start();
             match c {
-                '&' => self.text.push_str("&amp;"),
-                '<' => self.text.push_str("&lt;"),
-                '>' => self.text.push_str("&gt;"),
+                '&' => self.raw("&amp;"),
+                '<' => self.raw("&lt;"),
+                '>' => self.raw("&gt;"),
                 '\\' | '*' | '_' | '~' | '`' | '[' | ']' => self.escaped(c),
                 '|' if self.cell => self.escaped(c),
                 '#' | '-' | '+' | '=' if first => self.escaped(c),
                 // `1.` at the start of a line begins a list.
-                '.' | ')' if is_number(self.line()) => self.escaped(c),
+                '.' | ')' if is_number(self.lines.line()) => self.escaped(c),
                 // Blanks at the start of a line may mean code, and are not seen.
                 ' ' | '\t' if first => {}
-                c => self.text.push(c),
+                c => self.lines.push(c),
             }
         }
     }
 
     fn escaped(&mut self, c: char) {
-        self.text.push('\\');
-        self.text.push(c);
-    }
-
-    /// The line so far, without what every line begins with.
-    fn line(&self) -> &str {
-        let line = self.text.rsplit('\n').next().unwrap_or_default();
-        line.strip_prefix(&self.prefix).unwrap_or(line)
+        self.lines.push('\\');
+        self.lines.push(c);
     }
 
     fn indented(&mut self, sign: &str, indent: &str, inside: impl FnOnce(&mut Self)) {
-        self.raw(sign);
-        let outer = self.prefix.len();
-        self.prefix.push_str(indent);
+        let outer = self.lines.enter(sign, indent);
         inside(self);
-        self.prefix.truncate(outer);
+        self.lines.leave(outer);
     }
 
     fn raw(&mut self, text: &str) {
-        for (nth, line) in text.split('\n').enumerate() {
-            if nth > 0 {
-                if self.at_start {
-                    // A line with nothing on it still belongs to its quotation.
-                    self.begin_line();
-                }
-                self.text.push('\n');
-                self.at_start = true;
-            }
-            if !line.is_empty() {
-                self.begin_line();
-                self.text.push_str(line);
-            }
-        }
-    }
-
-    fn begin_line(&mut self) {
-        if std::mem::take(&mut self.at_start) {
-            self.text.push_str(&self.prefix);
-        }
+        self.lines.put(text);
     }
 }
 

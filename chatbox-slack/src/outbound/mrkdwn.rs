@@ -1,6 +1,7 @@
 //! The tree in Slack's older markup, for where the newer is not taken: notifications, and workspaces without the block. What it
 //! cannot say is said in text: titles are bold, tables and rules are drawn.
 
+use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Inline, Markup, plain};
 use url::Url;
 
@@ -13,7 +14,7 @@ const APART: char = '\u{200A}';
 pub(crate) fn render(markup: &Markup) -> String {
     let mut page = Page::default();
     page.blocks(&markup.0, "\n\n");
-    page.text
+    page.lines.into_string()
 }
 
 /// The three signs that mean something to Slack wherever they stand.
@@ -25,9 +26,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 #[derive(Debug, Default)]
 struct Page {
-    text: String,
-    prefix: String,
-    at_start: bool,
+    lines: Lines,
     /// Inside a quotation: Slack nests none.
     quoted: bool,
     /// A style has just ended; a letter right behind it would undo it.
@@ -66,15 +65,11 @@ impl Page {
 
     /// Preformatted text stands at the margin, wherever its block is.
     fn pre(&mut self, text: &str) {
-        let outer = std::mem::take(&mut self.prefix);
-        if !self.text.is_empty() && !self.text.ends_with('\n') {
-            self.raw("\n");
-        }
         // There is no longer fence: a fence in the text is taken apart.
         let text = escape(&text.replace("```", "`\u{200B}`\u{200B}`"));
         let last = if text.ends_with('`') { "\u{200B}" } else { "" };
-        self.raw(&format!("```\n{text}{last}\n```"));
-        self.prefix = outer;
+        self.lines.put_at_margin(&format!("```\n{text}{last}\n```"));
+        self.styled = false;
     }
 
     fn list(&mut self, start: Option<u64>, items: &[Vec<Block>]) {
@@ -108,26 +103,26 @@ impl Page {
     /// A style around words. It stands between words only, and around nothing that begins or ends with a sign.
     fn styled(&mut self, mark: char, content: &[Inline]) {
         let mut inner = Self {
-            prefix: self.prefix.clone(),
+            lines: self.lines.inside(),
             quoted: self.quoted,
             ..Self::default()
         };
         inner.inlines(content);
         let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        let bare = edge(inner.text.chars().next())
-            || edge(inner.text.chars().next_back())
-            || inner.text.contains(['\n', mark]);
-        self.begin_line();
+        let shown = inner.lines.as_str();
+        let bare =
+            edge(shown.chars().next()) || edge(inner.lines.last()) || shown.contains(['\n', mark]);
         if bare {
             // Said again, for it stands elsewhere now.
             return self.inlines(content);
         }
-        if !edge(self.text.chars().next_back()) || self.text.ends_with(mark) {
-            self.text.push(APART);
+        let before = self.lines.last();
+        if !edge(before) || before == Some(mark) {
+            self.lines.push(APART);
         }
-        self.text.push(mark);
-        self.text.push_str(&inner.text);
-        self.text.push(mark);
+        self.lines.push(mark);
+        self.lines.append(&inner.lines);
+        self.lines.push(mark);
         self.styled = true;
     }
 
@@ -135,10 +130,9 @@ impl Page {
         if text.trim().is_empty() || text.contains(['`', '\n']) {
             return self.words(text);
         }
-        self.begin_line();
-        let before = self.text.chars().next_back();
+        let before = self.lines.last();
         if before.is_some_and(|c| c == '`' || c.is_alphanumeric()) {
-            self.text.push(APART);
+            self.lines.push(APART);
         }
         self.raw(&format!("`{}`", escape(text)));
         self.styled = true;
@@ -174,57 +168,38 @@ impl Page {
                 self.raw("\n");
                 continue;
             }
-            let first = self.at_start || self.text.is_empty();
-            self.begin_line();
+            let first = self.lines.is_at_start();
             if std::mem::take(&mut self.styled) && (c.is_alphanumeric() || "*_~`".contains(c)) {
-                self.text.push(APART);
+                self.lines.push(APART);
             }
-            let before = self.text.chars().next_back();
+            let before = self.lines.last();
             let opens = before.is_none_or(|c| !c.is_alphanumeric())
                 && chars.peek().is_none_or(|next| !next.is_whitespace());
             match c {
-                '&' => self.text.push_str("&amp;"),
-                '<' => self.text.push_str("&lt;"),
+                '&' => self.raw("&amp;"),
+                '<' => self.raw("&lt;"),
                 // At the start of a line it would quote.
-                '>' if first => self.text.push_str("\u{200A}&gt;"),
-                '>' => self.text.push_str("&gt;"),
+                '>' if first => self.raw("\u{200A}&gt;"),
+                '>' => self.raw("&gt;"),
                 '*' | '_' | '~' | '`' if opens => {
-                    self.text.push(c);
-                    self.text.push(APART);
+                    self.lines.push(c);
+                    self.lines.push(APART);
                 }
-                c => self.text.push(c),
+                c => self.lines.push(c),
             }
         }
     }
 
     fn indented(&mut self, sign: &str, indent: &str, inside: impl FnOnce(&mut Self)) {
-        self.raw(sign);
-        let outer = self.prefix.len();
-        self.prefix.push_str(indent);
+        let outer = self.lines.enter(sign, indent);
         inside(self);
-        self.prefix.truncate(outer);
+        self.lines.leave(outer);
     }
 
     fn raw(&mut self, text: &str) {
-        for (nth, line) in text.split('\n').enumerate() {
-            if nth > 0 {
-                if self.at_start {
-                    self.begin_line();
-                }
-                self.text.push('\n');
-                self.at_start = true;
-                self.styled = false;
-            }
-            if !line.is_empty() {
-                self.begin_line();
-                self.text.push_str(line);
-            }
+        if text.contains('\n') {
+            self.styled = false;
         }
-    }
-
-    fn begin_line(&mut self) {
-        if std::mem::take(&mut self.at_start) {
-            self.text.push_str(&self.prefix);
-        }
+        self.lines.put(text);
     }
 }
