@@ -77,7 +77,7 @@ async fn next(stream: &mut Inbound) -> Result<(Event, Option<Cursor>), AdapterEr
                     }
                     return Ok((arrival.event, arrival.cursor));
                 }
-                _ => continue,
+                _ => {}
             }
         }
     };
