@@ -70,14 +70,12 @@ fn adapter(server: &Server) -> DiscordAdapter {
 async fn next(stream: &mut Inbound) -> Result<(Event, Option<Cursor>), AdapterError> {
     let event = async {
         loop {
-            match stream.next().await.expect("the stream goes on")? {
-                Incoming::Event(arrival) => {
-                    if let Some(confirm) = arrival.confirm {
-                        confirm.confirm(Fate::Stored(Seq(1)));
-                    }
-                    return Ok((arrival.event, arrival.cursor));
+            let item = stream.next().await.expect("the stream goes on")?;
+            if let Incoming::Event(arrival) = item {
+                if let Some(confirm) = arrival.confirm {
+                    confirm.confirm(Fate::Stored(Seq(1)));
                 }
-                _ => continue,
+                return Ok((arrival.event, arrival.cursor));
             }
         }
     };

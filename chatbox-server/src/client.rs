@@ -45,6 +45,8 @@ struct Refusal {
     code: String,
     detail: String,
     hint: String,
+    #[serde(default)]
+    scan: Option<String>,
 }
 
 impl Client {
@@ -264,7 +266,10 @@ fn refusal(status: StatusCode, answer: &[u8]) -> Failure {
         Ok(refusal) if refusal.code == "already_bootstrapped" => {
             Failure::new(&refusal.code, refusal.detail, refusal.hint).exit(Exit::Before)
         }
-        Ok(refusal) => Failure::new(&refusal.code, refusal.detail, refusal.hint).exit(exit),
+        Ok(refusal) => Failure {
+            scan: refusal.scan,
+            ..Failure::new(&refusal.code, refusal.detail, refusal.hint).exit(exit)
+        },
         Err(_) => {
             let what = format!("the server answered {status}");
             Failure::new("version_mismatch", what, "is it a chatbox server?").exit(Exit::NoServer)

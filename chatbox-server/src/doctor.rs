@@ -120,7 +120,7 @@ async fn connections(app: &App) -> Vec<Finding> {
         let outside = !row.policy.trusted;
         if outside && row.policy.owner.is_none() && row.policy.allow.is_empty() {
             let cause = format!("nobody may talk on {platform} yet");
-            let fix = format!("chatbox channels add {platform}   # and open the link it prints");
+            let fix = format!("chatbox channels add {platform}   # and do what it says next");
             findings.push(finding("nobody_paired", Severity::Warning, cause, fix));
         }
     }

@@ -13,6 +13,9 @@ pub struct Failure {
     pub what: String,
     /// What to do.
     pub fix: String,
+    /// What a person scans as a QR code to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<String>,
     /// Where in the configuration.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -68,6 +71,7 @@ impl Failure {
             code: code.to_owned(),
             what: what.into(),
             fix: fix.into(),
+            scan: None,
             place: None,
             exit: Exit::Usage,
         }

@@ -4,7 +4,7 @@
 mod program;
 
 use chatbox_fakes::signal::{Say, Sent, Server, uuid};
-use program::{Running, beside};
+use program::{Program, Running, beside};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -85,9 +85,18 @@ async fn an_account_that_is_not_linked_is_refused_with_the_way_to_link_it() {
     assert_eq!(said["error"]["code"], "credential_refused", "{said}");
     let what = said["error"]["what"].as_str().expect("what happened");
     assert!(what.contains("Linked devices > Link new device"), "{what}");
-    let mut words = what.split(' ');
-    let code = words.find(|word| word.starts_with("sgnl://linkdevice?"));
-    let code = code.expect("what to make a QR code of");
+    let code = said["error"]["scan"].as_str().expect("what to scan");
+    assert!(
+        code.starts_with("sgnl://linkdevice?") && what.contains(code),
+        "{what}"
+    );
+    let mut shown = Program::new(folder.path()).command();
+    shown.arg("--data-dir").arg(running.data()).args(ADD);
+    let shown = String::from_utf8_lossy(&program::run(&mut shown).stderr).into_owned();
+    assert!(
+        shown.contains("sgnl://linkdevice?") && shown.contains("█"),
+        "{shown}"
+    );
     let refused = [
         (
             &["--set", "account=+4915122222222"][..],
@@ -126,9 +135,7 @@ async fn an_account_that_is_not_linked_is_refused_with_the_way_to_link_it() {
     // The last code counts, as with every phone.
     assert!(!daemon.scan(code), "another was asked for since");
     let (_, said) = beside(&running, folder.path(), &ADD, None);
-    let what = said["error"]["what"].to_string();
-    let code = what.split(' ').find(|word| word.starts_with("sgnl://"));
-    let code = code.expect("what to make a QR code of");
+    let code = said["error"]["scan"].as_str().expect("what to scan");
     let began = Instant::now();
     while !daemon.scan(code) {
         assert!(began.elapsed() < SOON, "the server waits for the phone");
@@ -146,7 +153,7 @@ async fn a_daemon_that_does_not_run_is_said_with_the_way_to_start_it() {
     assert_ne!(status, Some(0), "{said}");
     assert_eq!(said["error"]["code"], "platform_unavailable", "{said}");
     let what = said["error"]["what"].as_str().expect("what happened");
-    assert!(what.contains("signal-cli"), "{what}");
+    assert!(what.contains("signal-cli daemon"), "{what}");
     let (_, list) = beside(&running, folder.path(), &LIST, None);
     assert!(!list.to_string().contains("signal"), "{list}");
 }

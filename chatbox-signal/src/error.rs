@@ -105,7 +105,9 @@ impl Failure {
         match self {
             Self::NotSent(why) => AdapterError::new(
                 ErrorKind::Unavailable,
-                format!("signal-cli cannot be reached: {why}"),
+                format!(
+                    "signal-cli cannot be reached: {why}; is `signal-cli daemon --receive-mode manual` running, and listening there?"
+                ),
             ),
             Self::Lost(why) => AdapterError::new(
                 doubt(effect, ErrorKind::Ambiguous),

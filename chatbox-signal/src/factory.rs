@@ -22,8 +22,8 @@ impl AdapterFactory for Signal {
             "Install signal-cli: https://github.com/AsamK/signal-cli",
             "Run `signal-cli daemon --tcp 127.0.0.1:7583 --receive-mode manual` and keep it running. Whoever reaches that port \
              speaks as you: leave it on this machine.",
-            "Add the channel. Where nothing is linked yet it says what to make a QR code of: scan that in Signal under \
-             Settings > Linked devices > Link new device, and add the channel again.",
+            "Add the channel. Where nothing is linked yet it shows a QR code: scan that in Signal under Settings > Linked \
+             devices > Link new device, and add the channel again.",
         ];
         let setting = |name: &str, title: &str, default: Option<&str>| SettingSpec {
             name: name.to_owned(),

@@ -74,8 +74,8 @@ impl Link {
                     .to_owned(),
             ),
             Self::Linking { uri } => Some(format!(
-                "linking: make a QR code of {uri} (`qrencode -t ansiutf8` does), scan it in Signal under Settings > Linked \
-                 devices > Link new device, and then add the channel again"
+                "linking: scan the QR code of {uri} in Signal under Settings > Linked devices > Link new device, and then add \
+                 the channel again"
             )),
             Self::Revoked { account } => Some(format!(
                 "revoked: signal-cli speaks for {account} no more; run `signal-cli link -n chatbox` and scan the code in \
@@ -87,7 +87,11 @@ impl Link {
     /// The complaint as an error.
     pub(crate) fn refusal(&self) -> AdapterError {
         let sentence = self.complaint().unwrap_or_default();
-        AdapterError::new(ErrorKind::Unauthorized, sentence)
+        let error = AdapterError::new(ErrorKind::Unauthorized, sentence);
+        match self {
+            Self::Linking { uri } => error.to_scan(uri),
+            _ => error,
+        }
     }
 }
 
@@ -168,6 +172,7 @@ mod tests {
         link = link.after(code()).after(Seen::NoAccount);
         assert!(matches!(link, Link::Linking { .. }));
         assert!(link.complaint().is_some_and(|it| it.contains("sgnl://x")));
+        assert_eq!(link.refusal().scan(), Some("sgnl://x"));
         link = link.after(account());
         assert_eq!(link.complaint(), None);
         link = link.after(Seen::NoAccount);

@@ -399,7 +399,7 @@ impl Vendor for People {
 }
 
 /// What a page in a browser is not, or has not yet.
-const NOT_CLAIMED: [&str; 23] = [
+const NOT_CLAIMED: [&str; 24] = [
     "secrets",
     "rate-limited",
     "cut-after-accept",

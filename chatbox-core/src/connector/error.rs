@@ -68,6 +68,7 @@ pub struct AdapterError {
     message: String,
     retry_after: Option<Duration>,
     scope: Scope,
+    scan: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -79,6 +80,7 @@ impl AdapterError {
             message: message.into(),
             retry_after: None,
             scope: Scope::Chat,
+            scan: None,
             source: None,
         }
     }
@@ -97,6 +99,13 @@ impl AdapterError {
         self
     }
 
+    /// A link that a person scans as a QR code, and it will work. The sentence says with what.
+    #[must_use]
+    pub fn to_scan(mut self, link: impl Into<String>) -> Self {
+        self.scan = Some(link.into());
+        self
+    }
+
     /// What caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -112,6 +121,11 @@ impl AdapterError {
     /// How far it reaches.
     pub fn scope(&self) -> Scope {
         self.scope
+    }
+
+    /// What is to be scanned as a QR code.
+    pub fn scan(&self) -> Option<&str> {
+        self.scan.as_deref()
     }
 
     /// How long the platform asked us to wait.

@@ -4,6 +4,8 @@ use crate::client::Client;
 use crate::doctor::Report;
 use crate::failure::{Exit, Failure, Place};
 use axum::http::Method;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
@@ -223,7 +225,20 @@ pub(super) fn failure(failure: &Failure, json: bool) {
         if let Some(place) = &failure.place {
             let _ = write!(std::io::stderr(), "{}", excerpt(place));
         }
+        if let Some(code) = failure.scan.as_deref().and_then(qr_code) {
+            let _ = write!(std::io::stderr(), "{code}");
+        }
     }
+}
+
+/// The link as a QR code, light on dark as most terminals are; a scanner reads either. `None` for what is too long for one.
+fn qr_code(link: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(link, EcLevel::L).ok()?;
+    let mut drawn = code.render::<Dense1x2>();
+    drawn
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark);
+    Some(format!("\n{}\n", drawn.build()))
 }
 
 /// The line, and a mark below what is meant.
@@ -238,6 +253,20 @@ fn excerpt(place: &Place) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_to_scan_is_drawn_in_blocks() {
+        let drawn = qr_code("sgnl://linkdevice?uuid=one&pub_key=two").expect("it is short");
+        let rows: Vec<&str> = drawn.lines().filter(|it| !it.is_empty()).collect();
+        let width = rows[0].chars().count();
+        assert!(
+            rows.iter().all(|row| row.chars().count() == width),
+            "{drawn}"
+        );
+        assert_eq!(rows.len(), width.div_ceil(2), "two modules a letter");
+        assert!(drawn.chars().all(|c| " \n▀▄█".contains(c)), "{drawn}");
+        assert_eq!(qr_code(&"x".repeat(5000)), None);
+    }
 
     #[test]
     fn what_people_wrote_cannot_move_a_terminal() {

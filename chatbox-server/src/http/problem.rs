@@ -25,6 +25,9 @@ pub struct Problem {
     pub code: String,
     /// What to do.
     pub hint: String,
+    /// What a person scans as a QR code to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<String>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -48,6 +51,7 @@ impl Problem {
             detail: detail.into(),
             code: code.to_owned(),
             hint: hint.into(),
+            scan: None,
             retry_after: None,
         }
     }
@@ -184,13 +188,15 @@ impl From<chatbox_core::Error> for Problem {
             }
             Error::Adapter(error) => match error.verdict() {
                 Verdict::Reauthenticate => {
-                    let hint = "check the credential; nothing was saved";
-                    Self::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        "credential_refused",
-                        error.to_string(),
-                        hint,
-                    )
+                    let hint = match error.scan() {
+                        None => "check the credential; nothing was saved",
+                        Some(_) => "scan it, and do the same again; nothing was saved",
+                    };
+                    let (status, detail) = (StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
+                    Self {
+                        scan: error.scan().map(str::to_owned),
+                        ..Self::new(status, "credential_refused", detail, hint)
+                    }
                 }
                 Verdict::Never => Self::invalid("invalid_settings", error.to_string()),
                 _ => {
