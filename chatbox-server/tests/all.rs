@@ -2,6 +2,7 @@
 #![cfg(all(
     feature = "discord",
     feature = "signal",
+    feature = "slack",
     feature = "telegram",
     feature = "webchat"
 ))]
@@ -21,7 +22,7 @@ use chatbox_core::secret::Secret;
 use chatbox_core::store::MemoryStore;
 use chatbox_core::{Chatbox, Connect, Options, Tuning};
 use chatbox_fakes::telegram::Bot;
-use chatbox_fakes::{discord, signal, telegram};
+use chatbox_fakes::{discord, signal, slack, telegram};
 use futures_util::{StreamExt, stream};
 use program::{Running, beside};
 use serde_json::{Value, json};
@@ -41,6 +42,7 @@ const ADA: u64 = 42;
 struct World {
     discord: discord::Server,
     signal: signal::Server,
+    slack: slack::Server,
     telegram: telegram::Server,
 }
 
@@ -58,6 +60,9 @@ impl World {
         Self {
             discord: discord::Server::start(discord).await.expect("a port"),
             signal: signal::Server::start(SIGNAL).await.expect("a port"),
+            slack: slack::Server::start(slack::Options::default())
+                .await
+                .expect("a port"),
             telegram: telegram::Server::start(telegram).await.expect("a port"),
         }
     }
@@ -65,24 +70,28 @@ impl World {
     fn config(&self) -> String {
         format!(
             "[backend]\nkind = \"echo\"\n[channels.discord]\napi_base = \"{}\"\n\
-             [channels.signal]\napi_base = \"tcp://{}\"\n[channels.telegram]\napi_base = \"{}\"\n",
+             [channels.signal]\napi_base = \"tcp://{}\"\n[channels.slack]\napi_base = \"{}\"\n\
+             [channels.telegram]\napi_base = \"{}\"\n",
             self.discord.base_url(),
             self.signal.addr(),
+            self.slack.base_url(),
             self.telegram.base_url()
         )
     }
 
     /// Ada says the same everywhere.
-    fn say(&self, texts: [&str; 3]) {
+    fn say(&self, texts: [&str; 4]) {
         let ada = i64::try_from(ADA).expect("a small number");
         let dm = self.discord.person(ADA, "ada");
         self.discord.say(dm, ADA, texts[0]);
         self.signal.say(person(1, texts[1]));
-        self.telegram.say(ada, ada, texts[2]);
+        let im = self.slack.person("U0ADA", "ada");
+        self.slack.say(&im, "U0ADA", texts[2]);
+        self.telegram.say(ada, ada, texts[3]);
     }
 
     /// What the house said to Ada everywhere, once it has said so much.
-    async fn heard(&self, count: usize) -> [String; 3] {
+    async fn heard(&self, count: usize) -> [String; 4] {
         let ada = i64::try_from(ADA).expect("a small number");
         let dm = self.discord.person(ADA, "ada");
         let discord = self
@@ -96,14 +105,14 @@ impl World {
             .await
             .expect("on telegram");
         let signal = sent(&self.signal, count).await;
-        assert_eq!(
-            (discord.len(), telegram.len(), signal.len()),
-            (count, count, count)
-        );
+        let slack = told(&self.slack, count).await;
+        let each = [discord.len(), signal.len(), slack.len(), telegram.len()];
+        assert_eq!(each, [count; 4]);
         let last = count - 1;
         [
             discord[last].content.clone(),
             signal[last].text.clone(),
+            slack[last].text.clone(),
             telegram[last].text.clone(),
         ]
     }
@@ -128,6 +137,39 @@ async fn sent(daemon: &signal::Server, count: usize) -> Vec<signal::Sent> {
         assert!(began.elapsed() < SOON, "{count} did not come: {all:?}");
         tokio::time::sleep(Duration::from_micros(300)).await;
     }
+}
+
+/// Waits until so much was said on Slack.
+async fn told(slack: &slack::Server, count: usize) -> Vec<slack::Message> {
+    let began = Instant::now();
+    loop {
+        let all = slack.said();
+        if all.len() >= count {
+            return all;
+        }
+        assert!(began.elapsed() < SOON, "{count} did not come: {all:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Slack's two tokens.
+fn tokens() -> [(&'static str, String); 2] {
+    let known = slack::Options::default();
+    [("bot_token", known.token), ("app_token", known.app_token)]
+}
+
+/// `channels add slack`, each token in a file of its own.
+fn add_slack(running: &Running, folder: &Path) -> (Option<i32>, Value) {
+    let files = tokens().map(|(name, token)| {
+        let path = folder.join(name);
+        std::fs::write(&path, token).expect("a file");
+        format!("{name}={}", path.display())
+    });
+    let mut words = vec!["channels", "add", "slack"];
+    for file in &files {
+        words.extend(["--secret-file", file]);
+    }
+    beside(running, folder, &words, None)
 }
 
 /// `channels add`, as a person does it.
@@ -162,21 +204,25 @@ async fn every_adapter_starts_in_one_program_and_none_is_in_anothers_way() {
     for (platform, secret) in [
         ("discord", Some(DISCORD)),
         ("signal", None),
+        ("slack", None),
         ("telegram", Some(TELEGRAM)),
     ] {
-        let (status, said) = add(&running, folder.path(), platform, secret);
+        let (status, said) = match platform {
+            "slack" => add_slack(&running, folder.path()),
+            _ => add(&running, folder.path(), platform, secret),
+        };
         assert_eq!(status, Some(0), "{said}");
         codes.push(said["pairing_code"].as_str().expect("a code").to_owned());
     }
-    for platform in ["discord", "signal", "telegram", "webchat"] {
+    for platform in ["discord", "signal", "slack", "telegram", "webchat"] {
         running.until_health(platform, |it| it["state"] == "connected");
     }
-    world.say([&codes[0], &codes[1], &codes[2]]);
+    world.say([&codes[0], &codes[1], &codes[2], &codes[3]]);
     world.heard(1).await;
-    world.say(["to discord", "to signal", "to telegram"]);
+    world.say(["to discord", "to signal", "to slack", "to telegram"]);
     let heard = world.heard(2).await;
     let whole = |(text, name): (&String, &str)| text.contains(&format!("to {name}"));
-    let names = ["discord", "signal", "telegram"];
+    let names = ["discord", "signal", "slack", "telegram"];
     assert!(heard.iter().zip(names).all(whole), "{heard:?}");
 
     // Each speaks TLS with the one provider there is, here to somebody who does not speak it at all.
@@ -186,9 +232,17 @@ async fn every_adapter_starts_in_one_program_and_none_is_in_anothers_way() {
     for (platform, secret) in [
         ("discord", Some(DISCORD)),
         ("signal", None),
+        ("slack", None),
         ("telegram", Some(TELEGRAM)),
     ] {
-        let secrets: Value = secret.map_or(json!({}), |it| json!({"token": it}));
+        let secrets: Value = match (platform, secret) {
+            ("slack", _) => tokens()
+                .into_iter()
+                .map(|(name, it)| (name.to_owned(), Value::from(it)))
+                .collect(),
+            (_, Some(token)) => json!({"token": token}),
+            _ => json!({}),
+        };
         let settings = json!({"api_base": base});
         let asked = json!({"platform": platform, "secrets": secrets, "settings": settings});
         let token = running.operator();
