@@ -28,11 +28,14 @@ use serde_json::json;
 use socket::{Sign, Socket};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// How many events may wait for history or a name before no more are read.
 const MAX_HELD: usize = 1000;
+
+/// How many people are asked for at once.
+const MAX_NAMES: usize = 4;
 
 /// What Slack wants to hear of an event: over which socket, and for which envelope.
 #[derive(Clone, Debug)]
@@ -79,6 +82,8 @@ struct Link {
     /// People who are asked for, and people without a name.
     asked: HashSet<String>,
     nameless: HashSet<String>,
+    /// So few are asked for at once.
+    names: Arc<Semaphore>,
     held: VecDeque<Held>,
     ready: VecDeque<Result<Incoming>>,
     pending: VecDeque<Pending>,
@@ -130,6 +135,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Inbound> {
         works: FuturesUnordered::new(),
         asked: HashSet::new(),
         nameless: HashSet::new(),
+        names: Arc::new(Semaphore::new(MAX_NAMES)),
         held: VecDeque::new(),
         ready: VecDeque::new(),
         pending: VecDeque::new(),

@@ -206,7 +206,9 @@ impl Link {
         }
         if self.asked.insert(person.to_owned()) {
             let (client, person) = (self.client.clone(), person.to_owned());
+            let room = self.names.clone();
             self.works.push(Box::pin(async move {
+                let _room = room.acquire().await;
                 let name = name_of(&client, &person).await;
                 Work::Named(person, name)
             }));
