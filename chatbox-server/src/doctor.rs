@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-/// How long a platform may take to say who we are.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a platform may take to say who we are. Adapters wait longer, and then say it in words of their own.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Everything found.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
