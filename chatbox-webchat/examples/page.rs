@@ -88,7 +88,7 @@ async fn echo(house: Arc<House>) {
         if let News::Line { chat, line, .. } = item
             && matches!(line.from, Voice::Person { .. })
         {
-            tokio::spawn(answer(house.clone(), chat, line));
+            tokio::spawn(answer(house.clone(), chat, *line));
         }
     }
 }

@@ -96,7 +96,7 @@ pub enum News {
         /// Where.
         chat: Handle,
         /// The line.
-        line: Line,
+        line: Box<Line>,
         /// The chat's newest line before it. Who has that one misses nothing; who has not reads `since`.
         prev: Seq,
     },

@@ -76,7 +76,7 @@ fn announce(link: &Link, chat: Handle, row: LogRow, prev: Seq) {
     // Nobody listening is no error: the log is the delivery.
     let _ = link.news.send(News::Line {
         chat,
-        line: line(row),
+        line: Box::new(line(row)),
         prev,
     });
 }

@@ -57,6 +57,7 @@ impl Log {
         let (line, prev) = self.commit(chat, from, body, event);
         let seq = line.seq;
         let chat = chat.clone();
+        let line = Box::new(line);
         let _ = self.news.send(News::Line { chat, line, prev });
         seq
     }
