@@ -17,10 +17,10 @@ use chatbox_connector_api::event::{
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
 use chatbox_connector_api::kit::claimed::{safe_mime, safe_name};
+use chatbox_connector_api::kit::quarantine::guarded;
 use chatbox_connector_api::kit::reactions::Reactions;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wire::{Changed, Command, Kind, Member, Pressed, Reaction, Somewhere};
 
@@ -65,11 +65,10 @@ impl Reader {
             "slash_commands" => self.command(payload.get()),
             _ => Ok(None),
         };
-        let read = catch_unwind(AssertUnwindSafe(read));
-        let why = match read {
-            Ok(Ok(event)) => return event,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the adapter crashed on it".to_owned(),
+        let why = match guarded(read) {
+            Some(Ok(event)) => return event,
+            Some(Err(error)) => error.to_string(),
+            None => "the adapter crashed on it".to_owned(),
         };
         tracing::warn!(kind, why, "Slack said something that cannot be read");
         None
@@ -91,11 +90,10 @@ impl Reader {
             return Ok(None);
         }
         let name = callback.event_id.as_deref().unwrap_or_default();
-        let read = catch_unwind(AssertUnwindSafe(|| self.translate(data.get(), name)));
-        let event = match read {
-            Ok(Ok(event)) => event,
-            Ok(Err(error)) => self.unreadable(data.get(), name, &error.to_string()),
-            Err(_) => self.unreadable(data.get(), name, "the adapter crashed on it"),
+        let event = match guarded(|| self.translate(data.get(), name)) {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => self.unreadable(data.get(), name, &error.to_string()),
+            None => self.unreadable(data.get(), name, "the adapter crashed on it"),
         };
         Ok(event.map(|event| Event {
             raw: Some(Arc::from(data.to_owned())),
@@ -125,8 +123,7 @@ impl Reader {
 
     /// A message from a conversation's past.
     pub(crate) fn late(&mut self, channel: &str, message: &Message) -> Option<Event> {
-        let read = catch_unwind(AssertUnwindSafe(|| self.said(message, Some(channel))));
-        let event = read.unwrap_or_default();
+        let event = guarded(|| self.said(message, Some(channel))).flatten();
         event.map(|event| Event {
             late: true,
             ..event
