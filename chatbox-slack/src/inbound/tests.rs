@@ -259,17 +259,21 @@ fn buttons_and_commands_are_actions() {
     });
     let event = envelope(&mut reader(), "interactive", &pressed).expect("an event");
     let token = Some("https://hooks.slack.com/actions/1".to_owned());
-    let action = |name: &str, argument: &str, token| {
+    let action_on = |name: &str, argument: &str, token, target: Option<&str>| {
         EventBody::Action(Action {
             name: name.to_owned(),
             argument: argument.to_owned(),
             token,
-            target: None,
+            target: target.map(Into::into),
         })
     };
+    let action = |name: &str, argument: &str, token| action_on(name, argument, token, None);
     assert_eq!(
         (event.body, event.addressed),
-        (action("yes", "", token.clone()), true)
+        (
+            action_on("yes", "", token.clone(), Some("C0ROOM/1764500000.000200")),
+            true
+        )
     );
     let command = |word: &str| {
         json!({
