@@ -41,7 +41,7 @@ pub(super) enum Channels {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
-    /// telegram, discord, signal, connector, http …
+    /// telegram, discord, slack, signal, connector, http …
     platform: String,
     /// The name of an http channel
     name: Option<String>,
