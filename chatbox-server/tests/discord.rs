@@ -3,7 +3,8 @@
 
 mod program;
 
-use chatbox_fakes::discord::{Kind, Message, Options, Say, Server};
+use chatbox_fakes::discord::{Fault, Kind, Message, On, Options, Say, Server};
+use program::agent::Agent;
 use program::{Running, beside};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -85,6 +86,46 @@ async fn a_person_is_answered_and_a_restart_loses_and_repeats_nothing() {
     assert!(all[3].content.contains("and now?"), "{all:?}");
     assert_eq!(all.len(), 4, "nothing is said twice");
     assert_eq!(discord.logins(), (1, 1), "the session was resumed");
+}
+
+/// The answer to the send is lost, so the house does not know the message by name when its button is pressed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_comes_before_the_messages_name_is_known_answers_all_the_same() {
+    let (discord, folder) = (
+        discord(Options::default()).await,
+        tempfile::tempdir().expect("a folder"),
+    );
+    let config = config(&discord, "").replace("echo", "none");
+    let running = Running::start(folder.path(), &config);
+    let (_, dm) = connect(&running, folder.path(), &discord).await;
+    let (_, key) = beside(
+        &running,
+        folder.path(),
+        &["mailboxes", "mcp-token", "main"],
+        None,
+    );
+    let agent = Agent::new(&running, key["mcp_token"].as_str().expect("a token"));
+    agent.turn_to(&format!("discord:{dm}"));
+    discord.faults(On::Messages, Fault::CutAfter, 2);
+    let mut ask = json!({"question_id": "q", "question": "Deploy now?", "choices": ["Yes", "No"],
+        "timeout_seconds": 1});
+    assert_eq!(agent.call("ask_human", &ask)["status"], "waiting");
+    let asked = said(&discord, dm, 2).await.remove(1);
+    let pressed = discord.press(dm, ADA, asked.id, "1");
+    ask["timeout_seconds"] = json!(30);
+    let answered = agent.call("ask_human", &ask);
+    assert_eq!(
+        (&answered["status"], &answered["answer"]),
+        (&json!("answered"), &json!("Yes")),
+        "{answered}"
+    );
+    let heard = discord.pressed().into_iter().find(|it| it.id == pressed);
+    assert_eq!(
+        heard.expect("it was pressed").answers.len(),
+        1,
+        "who pressed was answered"
+    );
+    assert_eq!(said(&discord, dm, 2).await.len(), 2, "it was put once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -473,6 +473,11 @@ impl Reconcile for SlackAdapter {
         // A request whose answer was lost may still be on its way.
         sleep(self.config.settle).await;
         let (spot, degraded) = self.spot(&out.chat, message).await?;
+        if message.reply_to.is_some() && spot.thread.is_none() {
+            // Which thread it went to is not known any more.
+            let sentence = "the message it answers is gone, and with it where to look";
+            return Err(AdapterError::new(ErrorKind::Ambiguous, sentence));
+        }
         let key = out.id.map(|id| outbound::key(id, &message.markup));
         let marked = |it: &Message| is_marked(it, key.as_deref());
         let (channel, thread) = (&spot.channel, spot.thread.as_ref());

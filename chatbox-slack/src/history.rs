@@ -5,7 +5,13 @@ use crate::inbound::{Channel, Message, Ts};
 use chatbox_connector_api::{AdapterError, ErrorKind, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+use tokio::time::sleep;
 
+/// How long to wait where Slack does not say so.
+const PAUSE: Duration = Duration::from_secs(5);
+/// So far back is looked for what may have been sent.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many conversations or messages one request answers.
 const PAGE: usize = 100;
 /// So many pages of one conversation or thread are read at most.
@@ -148,7 +154,7 @@ async fn pages(
         if let Some(root) = root {
             with.extend([("ts", root.0.clone()), ("oldest", since.0.clone())]);
         }
-        let page: Page = client.ask(method, &with).await?;
+        let page = patiently(client, method, &with).await?;
         let back = page.messages.iter().any(|it| it.ts <= *since);
         all.extend(page.messages);
         next = page.response_metadata.next_cursor;
@@ -157,6 +163,18 @@ async fn pages(
         }
     }
     Ok((all, false))
+}
+
+/// One page, when Slack lets us: to give up here would be to read everything before it once more, and to come no further.
+async fn patiently(client: &Client, method: &str, with: &[(&str, String)]) -> Result<Page> {
+    loop {
+        match client.ask(method, with).await {
+            Err(error) if *error.kind() == ErrorKind::RateLimited => {
+                sleep(error.retry_after().unwrap_or(PAUSE)).await;
+            }
+            answered => return answered,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -168,11 +186,11 @@ struct Page {
     response_metadata: More,
 }
 
-/// Looks through the latest messages of a conversation, or through a whole thread, with what their senders hid in them. `None`
-/// if it is certainly not there.
+/// Looks through what was said in a conversation since yesterday, or through a whole thread, with what their senders hid in it.
+/// `None` if it is certainly not there: nothing is sent that waited for a day.
 ///
 /// # Errors
-/// `Ambiguous` for a thread too long to be looked through.
+/// `Ambiguous` where more was said than is looked through.
 pub(crate) async fn find(
     client: &Client,
     channel: &str,
@@ -180,6 +198,9 @@ pub(crate) async fn find(
     is_it: impl Fn(&Message) -> bool,
 ) -> Result<Option<Message>> {
     let mut next = String::new();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.unwrap_or_default().saturating_sub(DAY).as_secs();
+    let yesterday = format!("{since}.000000");
     for _ in 0..MAX_PAGES {
         let mut with = vec![
             ("channel", channel.to_owned()),
@@ -187,7 +208,10 @@ pub(crate) async fn find(
             ("cursor", next),
             ("include_all_metadata", "true".to_owned()),
         ];
-        with.extend(root.map(|root| ("ts", root.0.clone())));
+        with.push(match root {
+            Some(root) => ("ts", root.0.clone()),
+            None => ("oldest", yesterday.clone()),
+        });
         let method = match root {
             Some(_) => "conversations.replies",
             None => "conversations.history",
@@ -195,14 +219,13 @@ pub(crate) async fn find(
         let page: Page = client.ask(method, &with).await?;
         let found = page.messages.into_iter().find(&is_it);
         next = page.response_metadata.next_cursor;
-        // A conversation's newest come first, a thread's oldest.
-        if found.is_some() || root.is_none() || next.is_empty() {
+        if found.is_some() || next.is_empty() {
             return Ok(found);
         }
     }
     Err(AdapterError::new(
         ErrorKind::Ambiguous,
-        "the thread is too long to be looked through",
+        "too much was said meanwhile to be looked through",
     ))
 }
 

@@ -85,6 +85,8 @@ struct Link {
     /// So few are asked for at once.
     names: Arc<Semaphore>,
     held: VecDeque<Held>,
+    /// Some of what was held is in hand, and not in `held` meanwhile.
+    releasing: bool,
     ready: VecDeque<Result<Incoming>>,
     pending: VecDeque<Pending>,
     beat: Instant,
@@ -137,6 +139,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Inbound> {
         nameless: HashSet::new(),
         names: Arc::new(Semaphore::new(MAX_NAMES)),
         held: VecDeque::new(),
+        releasing: false,
         ready: VecDeque::new(),
         pending: VecDeque::new(),
         closed: false,
@@ -418,7 +421,7 @@ impl Link {
             self.here.met(event.chat.handle.as_str(), ts);
         }
         // What is not handed on yet lies behind the floor, and must not come to lie before it.
-        if self.filling.is_none() && self.held.is_empty() {
+        if self.filling.is_none() && self.held.is_empty() && !self.releasing {
             self.here.trim();
         }
         let place = self.here.clone();

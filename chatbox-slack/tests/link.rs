@@ -232,6 +232,36 @@ async fn a_limit_on_history_is_waited_out_while_the_socket_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_in_the_middle_of_a_conversation_costs_nothing_that_was_read() {
+    let house = house(Options::default()).await;
+    let im = im_of(ADA);
+    let mut ear = house.listen(None).await;
+    house.server.say(&im, ADA, "known");
+    ear.hear().await;
+    let cursor = ear.cursor.clone();
+    drop(ear);
+    for n in 0..350 {
+        house.server.say(&im, ADA, &format!("missed {n}"));
+    }
+    // Every second request of the past is one too many, as where a budget is small: nobody who begins anew comes to an end.
+    let before = house.server.calls().len();
+    for _ in 0..4 {
+        house
+            .server
+            .fault(On::History, Fault::RateLimited { seconds: 0 });
+        house.server.fault(On::History, Fault::Slow { ms: 1 });
+    }
+    let mut ear = house.listen(cursor).await;
+    let heard = ear.texts(350).await;
+    assert_eq!(heard.last().map(String::as_str), Some("missed 349"));
+    let calls = house.server.calls().split_off(before);
+    let pages = calls
+        .iter()
+        .filter(|it| it.method == "conversations.history");
+    assert!(pages.count() <= 8, "each page was read once: {calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_than_is_read_of_a_conversation_is_told_as_a_gap() {
     let house = house(Options::default()).await;
     let im = im_of(ADA);

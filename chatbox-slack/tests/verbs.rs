@@ -322,6 +322,15 @@ async fn a_send_in_doubt_is_found_or_certainly_not_there() {
     house.adapter.perform(&out).await.expect("said");
     let found = house.adapter.look_up(&out).await.expect("asked");
     assert!(found.is_some_and(|it| it.message.is_some()));
+    // In a conversation in which much was said since, it is on a later page.
+    for n in 0..250 {
+        house
+            .server
+            .say(&im_of(ADA), ADA, &format!("meanwhile {n}"));
+    }
+    let out = send(&im_of(ADA), "in doubt");
+    let found = house.adapter.look_up(&out).await.expect("asked");
+    assert!(found.is_some_and(|it| it.message.is_some()));
     let other = send(&im_of(ADA), "never sent");
     assert_eq!(house.adapter.look_up(&other).await.expect("asked"), None);
 }

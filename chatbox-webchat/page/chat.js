@@ -296,7 +296,7 @@ class Chat extends HTMLElement {
 		const node = el('article', { class: `line ${role}` });
 		node.body = el('div', { class: 'body' });
 		node.files = el('div', { class: 'files' });
-		node.choices = el('div', { class: 'choices', role: 'group', 'aria-label': 'Answers' });
+		node.choices = el('fieldset', { class: 'choices', 'aria-label': 'Answers' });
 		node.reactions = el('div', { class: 'reactions' });
 		node.time = el('time');
 		node.mark = el('span', { class: 'mark' });
@@ -321,7 +321,6 @@ class Chat extends HTMLElement {
 		this.showChoices(node, line);
 		this.stamp(node, line.at);
 		if (line.from.role === 'person') this.tick(node);
-		if (line.reply_to?.seq != null) this.chosen(line.reply_to.seq);
 	}
 
 	/** @param {any} node @param {number} at */
@@ -340,24 +339,15 @@ class Chat extends HTMLElement {
 		node.files.replaceChildren(...files.map((file) => this.fileNode(file)));
 	}
 
-	/** What may be answered, until something was. @param {any} node @param {Line} line */
-	showChoices(node, line) {
-		const choices = line.choices ?? [];
-		node.choices.replaceChildren(...choices.map((choice) => button({ onclick: () => this.choose(line.seq, choice) }, choice)));
-		const answered = [...this.lines.values()].some((it) => it.line.reply_to?.seq === line.seq);
-		if (answered || this.unsent.some((entry) => entry.reply_to === line.seq)) this.chosen(line.seq, node);
-	}
-
-	/** A choice is a message like any other, which answers that line. @param {number} seq @param {string} text */
-	choose(seq, text) {
-		this.chosen(seq);
-		this.enqueue({ client_id: freshId(), text, files: [], at: Date.now(), reply_to: seq });
-		this.box.focus();
-	}
-
-	/** @param {number} seq @param {any} [node] */
-	chosen(seq, node = this.lines.get(seq)?.node) {
-		node?.choices.querySelectorAll('button').forEach((it) => (it.disabled = true));
+	/** A choice is a message that answers its line, once. */
+	showChoices(node, { seq, choices = [], reply_to }) {
+		const choose = (text) => () => {
+			node.choices.disabled = true;
+			this.enqueue({ client_id: freshId(), text, files: [], at: Date.now(), reply_to: seq });
+		};
+		node.choices.replaceChildren(...choices.map((text) => button({ onclick: choose(text) }, text)));
+		const asked = this.lines.get(reply_to?.seq);
+		if (asked) asked.node.choices.disabled = true;
 	}
 
 	/** @param {Attached} file */
@@ -581,14 +571,14 @@ class Chat extends HTMLElement {
 		this.sign(node, 'alert', 'Not sent');
 		const act = (words, onclick) => button({ onclick }, words);
 		node.fault.append(el('span', {}, `Not sent: ${entry.failed}`),
-			act('Try again', () => this.tryAgain(entry)),
+			act('Try again', () => this.judge(entry)),
 			act('Edit', () => this.takeBack(entry)),
 			act('Remove', () => this.remove_(entry)));
 	}
 
-	/** @param {Unsent} entry */
-	tryAgain(entry) {
-		delete entry.failed;
+	/** @param {Unsent} entry @param {string} [failed] */
+	judge(entry, failed) {
+		entry.failed = failed;
 		remember('unsent', this.unsent);
 		this.mark(entry);
 		this.next();
@@ -625,9 +615,9 @@ class Chat extends HTMLElement {
 		if (this.sending || !this.wire?.ready) return;
 		const entry = this.unsent.find((it) => !it.failed);
 		if (!entry) return;
-		const attachments = entry.files.map((file) => file.id);
-		if (this.wire.send({ type: 'message', client_id: entry.client_id, text: entry.text, attachments, reply_to: entry.reply_to })) {
-			this.sending = entry.client_id;
+		const { client_id, text, files, reply_to } = entry;
+		if (this.wire.send({ type: 'message', client_id, text, attachments: files.map((file) => file.id), reply_to })) {
+			this.sending = client_id;
 			this.mark(entry);
 		}
 	}
@@ -639,29 +629,21 @@ class Chat extends HTMLElement {
 		if (!node) return;
 		node.classList.remove('unsent');
 		this.sign(node, null, 'Sent');
-		if (!this.lines.has(seq)) return;
-		this.waiting.delete(client_id);
-		node.remove();
+		if (this.lines.has(seq)) this.waiting.delete(client_id) && node.remove();
 	}
 
 	/** @param {{code: string, ref?: string, message: string, retry_after?: number}} frame */
 	refused({ code, ref, message, retry_after }) {
 		if (code === 'invalid_cursor') return;
 		const entry = this.unsent.find((it) => it.client_id === ref);
-		if (!entry) {
-			this.note.textContent = retry_after ? '' : `The server said: ${message}`;
-			return;
-		}
+		if (!entry) return void (this.note.textContent = retry_after ? '' : `The server said: ${message}`);
 		this.sending = null;
 		if (retry_after) {
 			clearTimeout(this.resendTimer);
 			this.resendTimer = setTimeout(() => this.next(), retry_after * 1000 + Math.random() * 250);
 			return;
 		}
-		entry.failed = code === 'unknown_attachment' ? 'the server no longer has a file. Attach it again.' : message;
-		remember('unsent', this.unsent);
-		this.mark(entry);
-		this.next();
+		this.judge(entry, code === 'unknown_attachment' ? 'the server no longer has a file. Attach it again.' : message);
 	}
 
 	// -- Files --
@@ -772,10 +754,8 @@ class Chat extends HTMLElement {
 	// -- Light and dark --
 
 	nextTheme() {
-		const order = ['auto', 'light', 'dark'];
-		const now = order.indexOf(this.theme ?? 'auto');
-		this.setTheme(order[(now + 1) % 3]);
-		localStorage.setItem('chatbox.theme', this.theme ?? 'auto');
+		this.setTheme({ auto: 'light', light: 'dark' }[this.theme] ?? 'auto');
+		localStorage.setItem('chatbox.theme', this.theme);
 	}
 
 	setTheme(theme) {

@@ -80,14 +80,12 @@ export const dayKey = (at) => new Date(at).toDateString();
 
 /** @param {number} at */
 export function dayName(at) {
-	const today = new Date();
-	const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
+	const [day, today, before] = [new Date(at), new Date(), new Date()];
+	before.setDate(today.getDate() - 1);
 	if (dayKey(at) === today.toDateString()) return 'Today';
-	if (dayKey(at) === yesterday.toDateString()) return 'Yesterday';
-	const sameYear = new Date(at).getFullYear() === today.getFullYear();
-	return new Date(at).toLocaleDateString([], {
-		weekday: 'long', day: 'numeric', month: 'long', year: sameYear ? undefined : 'numeric',
-	});
+	if (dayKey(at) === before.toDateString()) return 'Yesterday';
+	const year = day.getFullYear() === today.getFullYear() ? undefined : 'numeric';
+	return day.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long', year });
 }
 
 /** @param {number} [bytes] */
@@ -113,6 +111,6 @@ export function remember(key, value) {
 	try {
 		if (value === undefined) return JSON.parse(sessionStorage.getItem(`chatbox.${key}`) ?? 'null');
 		sessionStorage.setItem(`chatbox.${key}`, JSON.stringify(value));
-	} catch { /* private windows may refuse */ }
+	} catch { /* a private window */ }
 	return value ?? null;
 }

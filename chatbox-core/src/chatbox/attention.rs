@@ -9,8 +9,9 @@ use crate::store::{
 };
 use crate::{meters, router, session};
 
-/// How many unread rows are read at once for a recap.
-const PAGE: u32 = 500;
+/// How many unread rows are read at once for a recap: the longest of them together are no more than a store hands over as
+/// one value.
+const PAGE: u32 = 100;
 /// How many older rows are read at once.
 const OLDER_PAGE: u32 = 50;
 /// How often, at most: a chat full of rows that are not told is not read to its beginning.

@@ -53,7 +53,7 @@ pub(super) enum End {
     },
 }
 
-/// A row after the question, and the row it replies to, if it replies to one.
+/// A row after the question, and the row it replies to or is a press on, if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     pub(super) row: LogRow,
@@ -105,7 +105,7 @@ impl Question {
                 }
                 EventBody::Message(_) if said.out => alone = false,
                 EventBody::Action(action)
-                    if said.target == Some(row) && said.at <= self.until && !said.out =>
+                    if *replies_to == Some(Reply::To(row)) && said.at <= self.until =>
                 {
                     if let Some(end) = self.nth(&action.name).and_then(|it| answered(said, it)) {
                         return Some(end);
@@ -269,16 +269,15 @@ mod tests {
     #[test]
     fn a_pressed_button_of_the_question_answers_it_for_everybody() {
         let asked = question(&["Yes", "No"]);
-        let press = |seq, name: &str, target| {
+        let press = |seq, name: &str, target: Option<Seq>| {
             let action = Action {
                 name: name.to_owned(),
                 argument: String::new(),
                 token: Some("t".to_owned()),
                 target: Some("platform's".into()),
             };
-            let mut heard = says(seq, "", None);
+            let mut heard = says(seq, "", target.map(Reply::To));
             heard.row.body = EventBody::Action(action);
-            heard.row.target = target;
             heard
         };
         let given = |heard: Heard| answer(&asked, ChatKind::Group, &[heard]);

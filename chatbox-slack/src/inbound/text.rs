@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// The longest text that is read for its styles; a longer one is taken as words.
 const MOST_STYLED: usize = 64 * 1024;
+/// So far ahead a style may end, in bytes: every sign that may begin one is looked for so far.
+const MOST_REACH: usize = 4 * 1024;
 /// So deep may a style stand in another.
 const MAX_DEPTH: u8 = 8;
 
@@ -119,7 +121,8 @@ impl Page<'_> {
             !inside[..at].ends_with(char::is_whitespace)
                 && after.is_none_or(|c| !c.is_alphanumeric() && c != mark)
         };
-        let line = inside.find('\n').unwrap_or(inside.len());
+        let reach = inside.floor_char_boundary(MOST_REACH);
+        let line = inside[..reach].find('\n').unwrap_or(reach);
         let mut ends = inside[..line].match_indices(mark).map(|(at, _)| at);
         let end = ends.find(|at| *at > 0 && closes(*at))?;
         let from = self.text.len();

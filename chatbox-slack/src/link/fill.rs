@@ -229,9 +229,11 @@ impl Link {
 
     /// Whatever waits is looked at again, in order.
     async fn release(&mut self) -> Result<()> {
+        self.releasing = true;
         for held in std::mem::take(&mut self.held) {
             self.take(held.event, held.acks).await?;
         }
+        self.releasing = false;
         Ok(())
     }
 }

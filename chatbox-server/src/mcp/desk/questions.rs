@@ -7,7 +7,7 @@ use crate::records;
 use chatbox_core::Say;
 use chatbox_core::admit::hash;
 use chatbox_core::connector::Revision;
-use chatbox_core::event::Content;
+use chatbox_core::event::{Content, EventBody};
 use chatbox_core::id::{Millis, Seq};
 use chatbox_core::store::{Author, Chat, LogRow, RecordKind};
 use std::time::SystemTime;
@@ -68,6 +68,12 @@ impl Desk {
         let Some(asked) = question.row else {
             return Ok((now > question.until).then_some(End::Expired));
         };
+        // What somebody answered may have been named by its platform only since.
+        for it in heard.iter_mut() {
+            if it.replies_to == Some(Reply::Elsewhere) {
+                it.replies_to = self.reply(&it.row, chat).await?;
+            }
+        }
         let mut after = heard.last().map_or(asked, |last| last.row.seq);
         loop {
             let rows = self.store().since(chat.id, after, PAGE).await?;
@@ -83,7 +89,10 @@ impl Desk {
     }
 
     async fn reply(&self, row: &LogRow, chat: &Chat) -> Result<Option<Reply>, Refusal> {
-        let to = row.body.content().and_then(|it| it.reply_to.as_ref());
+        let to = match &row.body {
+            EventBody::Action(action) => action.target.as_ref(),
+            body => body.content().and_then(|it| it.reply_to.as_ref()),
+        };
         let Some(to) = to else {
             return Ok(None);
         };

@@ -31,9 +31,11 @@ impl Shared {
         free.pop()
     }
 
-    fn put(&self, connection: SqliteConnection) {
+    /// Puts one back: before all others where its thread may still be at work on what nobody waits for any more.
+    fn put(&self, connection: SqliteConnection, idle: bool) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.push(connection);
+        let at = if idle { free.len() } else { 0 };
+        free.insert(at, connection);
     }
 }
 
@@ -41,13 +43,15 @@ impl Shared {
 struct Lent<'a> {
     shared: &'a Shared,
     connection: Option<SqliteConnection>,
+    /// Whether it was read to the end.
+    idle: bool,
     _place: SemaphorePermit<'a>,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.shared.put(connection);
+            self.shared.put(connection, self.idle);
         }
     }
 }
@@ -97,6 +101,7 @@ impl Connections {
         Ok(Lent {
             shared,
             connection: Some(connection),
+            idle: false,
             _place: place,
         })
     }
@@ -119,7 +124,8 @@ impl Connections {
 impl Lent<'_> {
     /// What is wrong with the question is not wrong with the connection. After anything else it is not used again.
     fn settle<T>(mut self, answer: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-        if !matches!(answer, Ok(_) | Err(sqlx::Error::Database(_))) {
+        self.idle = matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
+        if !self.idle {
             self.connection = None;
         }
         answer.map_err(super::failed)
