@@ -225,15 +225,12 @@ impl Desk {
     /// A chat of this mailbox.
     pub(super) async fn chat(&self, name: &Name) -> Result<Chat, Refusal> {
         let address = name.address()?;
-        if let Some(here) = self
-            .attention
-            .focal
-            .as_ref()
-            .filter(|it| it.address() == address)
-        {
-            return Ok(here.clone());
-        }
+        let here = self.attention.focal.as_ref();
+        let here = here.filter(|it| it.address() == address);
         for link in self.app.chatbox.links() {
+            if let Some(here) = here.filter(|it| it.connection == link.id) {
+                return Ok(here.clone());
+            }
             if link.mailbox == self.mailbox
                 && link.platform == address.platform
                 && let Some(chat) = self.store().chat_of(&link.id, &address.handle).await?

@@ -194,11 +194,12 @@ async fn a_chat_of_a_removed_connection_can_be_told_from_one_that_never_was() {
     let house = House::open().await;
     let alpha = house.platform("alpha").await;
     alpha.says("room", "x").await;
-    house.chatbox().remove(&alpha.id).await.expect("it goes");
     let agent = house.agent(newer()).await;
-    let refused = agent
-        .refused("switch_chat", json!({"chat_id": "alpha:room"}))
-        .await;
+    let there = json!({"chat_id": "alpha:room"});
+    // Whoever looks at it just then is told the same.
+    agent.call("switch_chat", there.clone()).await;
+    house.chatbox().remove(&alpha.id).await.expect("it goes");
+    let refused = agent.refused("switch_chat", there).await;
     assert!(refused.starts_with("chat_archived: "), "{refused}");
 }
 
