@@ -6,6 +6,7 @@ use crate::id::{
     ChatId, ConnectionId, ExternalId, Fence, MailboxId, Millis, Platform, WorkerId, fresh,
 };
 use crate::link::{Link, locked};
+use crate::places::Places;
 use crate::push::{Endpoint, Passing};
 use crate::rate::Rates;
 use crate::room::Rooms;
@@ -126,6 +127,7 @@ pub(crate) struct House {
     pub(crate) endpoint: RwLock<Option<Arc<dyn Endpoint>>>,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) passing: Arc<Passing>,
+    pub(crate) places: Places,
     /// A turn lane may be due.
     pub(crate) turns_due: Notify,
     /// A hand-out may be due.
@@ -159,6 +161,7 @@ impl House {
             endpoint: RwLock::default(),
             rooms: Rooms::new(hands_due.clone()),
             passing: Arc::default(),
+            places: Places::default(),
             turns_due: Notify::new(),
             hands_due,
             closing: CancellationToken::new(),

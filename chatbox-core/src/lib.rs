@@ -43,6 +43,7 @@ pub mod markup;
 pub mod meters;
 mod neighbours;
 mod outbox;
+mod places;
 pub mod plan;
 pub mod push;
 pub mod rate;

@@ -42,7 +42,9 @@ async fn take_up(house: &House, hint: Hint) {
 /// Sockets of a chat that has new rows read the log.
 async fn tell_sockets(house: &House, chats: Whither) {
     let links = house.links().into_iter();
-    let natives: Vec<Arc<Link>> = links.filter(|link| link.is_native()).collect();
+    // Where nobody has a socket open there is nobody to tell.
+    let native = links.filter(|link| link.is_native() && link.news.receiver_count() > 0);
+    let natives: Vec<Arc<Link>> = native.collect();
     if natives.is_empty() {
         return;
     }
@@ -56,11 +58,13 @@ async fn tell_sockets(house: &House, chats: Whither) {
         }
     };
     for chat in chats {
-        let Ok(Some(chat)) = house.store.chat(chat).await else {
+        let Ok(Some(place)) = house.places.of(house.store.as_ref(), chat).await else {
             continue;
         };
-        let link = natives.iter().find(|link| link.id == chat.connection);
-        if let Some(link) = link {
+        let Some(link) = natives.iter().find(|link| link.id == place.connection) else {
+            continue;
+        };
+        if let Ok(Some(chat)) = house.store.chat(chat).await {
             let chat = Some(chat.handle);
             let _ = link.news.send(News::Missed { chat });
         }

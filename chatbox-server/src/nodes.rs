@@ -97,8 +97,8 @@ async fn ring(app: &App, chats: Whither) -> Result<(), StoreError> {
         return Ok(());
     };
     for chat in chats {
-        if let Some(chat) = app.chatbox.store().chat(chat).await? {
-            app.tidings.ring(&chat.mailbox);
+        if let Some(mailbox) = app.chatbox.mailbox_of(chat).await? {
+            app.tidings.ring(&mailbox);
         }
     }
     Ok(())

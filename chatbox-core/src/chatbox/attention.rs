@@ -177,6 +177,19 @@ impl Chatbox {
         }
     }
 
+    /// Whose a chat is; `None` where there is no such chat.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn mailbox_of(&self, chat: ChatId) -> Result<Option<MailboxId>, StoreError> {
+        let place = self
+            .house
+            .places
+            .of(self.house.store.as_ref(), chat)
+            .await?;
+        Ok(place.map(|place| place.mailbox))
+    }
+
     async fn mailbox_row(&self, id: &MailboxId) -> Result<Mailbox, Error> {
         let found = self.house.store.mailbox(id).await?;
         found.ok_or_else(|| Error::NotFound(format!("mailbox {id}")))

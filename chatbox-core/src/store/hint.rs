@@ -1,6 +1,6 @@
 //! What one process tells the others of a commit: enough to look at once, never what to find.
 
-use super::step::{Admin, Done, LaneKind, Outcome, Settle, Settled, Step};
+use super::step::{Admin, Done, LaneKind, Outcome, Settle, Settled, Step, Wake};
 use crate::id::ChatId;
 use std::collections::BTreeSet;
 use tokio::sync::broadcast;
@@ -85,11 +85,11 @@ impl Hint {
             return;
         };
         match (step, done) {
-            (_, Done::Accepted(accepted)) => {
+            (Step::Accept(accept), Done::Accepted(accepted)) => {
                 self.chats.add(accepted.chat);
-                let is_taken = accepted.claimed.is_some();
-                self.turns |= !is_taken;
-                self.sends |= !is_taken || accepted.new_chat;
+                let is_left = accepted.claimed.is_none();
+                self.turns |= is_left && accept.wake != Wake::Never;
+                self.sends |= is_left && accepted.handing.is_some() || accepted.new_chat;
             }
             (_, Done::Appended { rows, more }) => {
                 rows.iter().for_each(|row| self.chats.add(row.chat));
@@ -144,8 +144,17 @@ impl Hint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Fence;
-    use crate::store::{LaneKey, Renew};
+    use crate::event::Event;
+    use crate::id::{DeliveryId, Fence, Millis, Seq, SessionId};
+    use crate::store::{Accept, Accepted, Handing, LaneKey, Renew};
+
+    fn said() -> Event {
+        let event = serde_json::json!({
+            "id": "e", "chat": { "handle": "c", "kind": "dm" }, "sender": { "id": "a" }, "at": 0,
+            "body": { "kind": "message", "text": "x" }, "addressed": true
+        });
+        serde_json::from_value(event).expect("an event")
+    }
 
     fn noted(step: Step, done: Done) -> Hint {
         let mut hint = Hint::default();
@@ -165,6 +174,44 @@ mod tests {
             lease_ms,
         };
         assert!(noted(Step::Renew(kept), Done::Nothing).is_empty());
+    }
+
+    #[test]
+    fn who_has_nothing_to_run_or_to_send_is_only_told_of_the_chat() {
+        let accept = |wake, handing| {
+            let accept = Accept {
+                connection: "c".into(),
+                policy_rev: 1,
+                fence: None,
+                event: said(),
+                wake,
+                cursor: None,
+                offer: None,
+                hand: None,
+            };
+            let accepted = Accepted {
+                seq: Seq(1),
+                prev: Seq(0),
+                chat: ChatId(3),
+                session: SessionId(1),
+                name: None,
+                at: Millis(0),
+                new_chat: false,
+                claimed: None,
+                alone: false,
+                handing,
+            };
+            noted(Step::Accept(Box::new(accept)), Done::Accepted(accepted))
+        };
+        let kept = accept(Wake::Never, None);
+        assert!(!kept.turns && !kept.sends && !kept.is_empty());
+        assert!(accept(Wake::NOW, None).turns);
+        let handing = Handing {
+            delivery: DeliveryId(1),
+            focal: false,
+            after: None,
+        };
+        assert!(accept(Wake::Never, Some(handing)).sends);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The other processes on this database: told of what is committed here, and heard.
 //!
 //! One connection tells and one listens, apart from the one that commits: nothing here can hold up or fail a commit. What
-//! is told waits in one place and goes together, so that a busy process tells no more often than [`PACE`]. A process that
-//! has not heard of another lately tells nobody. Whoever listens hears its own voice too: when that fails to come, the
+//! is told waits in one place and goes together, so that a busy process tells no more often than once in [`PACE`]. A process
+//! that has not heard of another lately tells nobody. Whoever listens hears its own voice too: when that fails to come, the
 //! connection is dead though nobody said so, and after the next is there everything is looked at once.
 
 use super::failed;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// What the processes on one database call to each other on.
 const CHANNEL: &str = "chatbox";
@@ -23,8 +23,10 @@ const CHANNEL: &str = "chatbox";
 const BEAT: Duration = Duration::from_secs(4);
 /// Another that was not heard for so long is gone; so is a connection on which not even we are heard.
 const GONE: Duration = Duration::from_secs(10);
-/// The shortest time between two calls.
+/// The time between two calls where there is always something to tell.
 const PACE: Duration = Duration::from_millis(5);
+/// How many calls may come at once after less was told for a while.
+const BURST: u32 = 8;
 /// How soon it is tried again after the server could not be reached.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The longest call, in bytes.
@@ -87,6 +89,11 @@ impl Drop for Neighbours {
 }
 
 impl Teller {
+    /// Whether another process was heard lately.
+    pub(super) fn has_neighbours(&self) -> bool {
+        self.0.has_neighbours()
+    }
+
     /// Tells of what was committed, if there is anybody to tell. Never waits.
     pub(super) fn tell(&self, steps: &[&Step], outcomes: &[Outcome]) {
         if !self.0.has_neighbours() {
@@ -172,6 +179,8 @@ async fn listen_once(options: &PgConnectOptions, shared: &Shared) -> Result<(), 
 /// Tells for ever: that we are here, and what was committed.
 async fn tell(options: PgConnectOptions, shared: Arc<Shared>) {
     let mut connection = None;
+    // When the next call would come, if each waited for the one before it.
+    let mut turn = Instant::now();
     loop {
         let hint = match shared.has_neighbours() {
             true => std::mem::take(&mut *shared.untold()),
@@ -179,7 +188,10 @@ async fn tell(options: PgConnectOptions, shared: Arc<Shared>) {
         };
         let calls = write(&shared.me, &hint);
         match timeout(GONE, call(&mut connection, &options, &calls)).await {
-            Ok(Ok(())) => sleep(PACE).await,
+            Ok(Ok(())) => {
+                turn = turn.max(Instant::now()) + PACE;
+                sleep_until(turn - PACE * BURST).await;
+            }
             other => {
                 tracing::debug!(?other, "other nodes were not told");
                 connection = None;

@@ -27,6 +27,8 @@ const RESTORED_SQL: &str = include_str!("sql/restored.sql");
 const MIGRATION_LOCK: i64 = 0x6368_6174_626f_7801;
 /// Connections for reads.
 const READERS: u32 = 4;
+/// A connection that answered so lately is there.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long a read waits for one of them. A server that is started again is waited for so long; whoever asked is told then
 /// to come back, and not when the server does. It also bounds how long one waits between two looks at it: a fifth of this.
 const QUEUED: Duration = Duration::from_secs(5);
@@ -46,10 +48,20 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         .options([("search_path", "chatbox"), ("jit", "off")]))
 }
 
+/// Connections that read. One that was used just now is not asked whether it is still there: that costs as much as the read.
 pub(super) fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(QUEUED)
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options)
 }
 

@@ -6,11 +6,14 @@ use super::{SILENCE, failed, silent, wire};
 use chatbox_core::store::{Outcome, PATIENCE, Step, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor, PgConnection};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// The most steps in one transaction, unless one call brings more.
 const BATCH: usize = 512;
+/// The longest wait for callers who are likely to come.
+const GATHERING: Duration = Duration::from_millis(1);
 /// Calls that may wait before callers have to.
 const QUEUE: usize = 4096;
 /// The function's statements are planned once for all batches, and always by index: they are planned while the
@@ -60,7 +63,11 @@ impl Writer {
 
 async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Receiver<Call>) {
     let mut connection = None;
+    let mut expected = 0;
     while let Some(mut batch) = next(&mut calls).await {
+        if teller.has_neighbours() {
+            gather(&mut calls, &mut batch, expected).await;
+        }
         let mut size: usize = batch.iter().map(|call| call.steps.len()).sum();
         while size < BATCH {
             let Ok(call) = calls.try_recv() else {
@@ -69,7 +76,21 @@ async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Recei
             size += call.steps.len();
             batch.push(call);
         }
+        let answered = batch.len();
         connection = commit_all(connection, &options, &teller, batch).await;
+        expected = answered + calls.len();
+    }
+}
+
+/// Who was just answered and calls again comes along, so that a process whose neighbours wait for the head takes it seldom
+/// and with much.
+async fn gather(calls: &mut mpsc::Receiver<Call>, batch: &mut Vec<Call>, expected: usize) {
+    let until = Instant::now() + GATHERING;
+    while batch.len() < expected.min(BATCH) {
+        match timeout_at(until, calls.recv()).await {
+            Ok(Some(call)) => batch.push(call),
+            Ok(None) | Err(_) => break,
+        }
     }
 }
 
