@@ -1,8 +1,10 @@
 //! Sends: takes out lanes that are due, does what their rows say, settles every one of them. The only place that
 //! retries.
 
+mod target;
+
 use crate::connector::{
-    AdapterError, DeliveryClass, ErrorKind, Outbound, Receipt, Scope, Verb, Verdict, check,
+    self, AdapterError, DeliveryClass, ErrorKind, Outbound, Receipt, Scope, Verb, Verdict, check,
 };
 use crate::dispatch::until_due;
 use crate::house::{House, millis};
@@ -142,10 +144,16 @@ async fn send(
         settle(house, lease, Some(row), Settled::Failed { reason }).await?;
         return Ok(true);
     };
+    let Some(verb) = target::named(house, row, verb).await? else {
+        // There never was what is to be taken back.
+        let receipt = Receipt::default();
+        let hold = settle(house, lease, Some(row), Settled::Delivered { receipt }).await?;
+        return Ok(matches!(hold, Hold::Ours { more: true }));
+    };
     let out = Outbound {
         id: Some(row.id),
         chat: chat.handle.clone(),
-        verb: verb.clone(),
+        verb,
     };
     let now = house.store.now().await?;
     let to = match opening(row, now) {
@@ -170,7 +178,7 @@ async fn send(
     let Some(to) = to else {
         return Ok(false);
     };
-    count(link, row, verb, &to);
+    count(link, row, &out.verb, &to);
     match settle(house, lease, Some(row), to).await? {
         Hold::Ours { more } => Ok(more),
         Hold::Lost => Ok(false),
@@ -246,14 +254,29 @@ async fn perform(
     if !lease.is_ours() {
         return Ok(None);
     }
-    let asked = match check(&link.capabilities, &out.verb) {
-        Ok(()) => link.parts.adapter.perform(out).await,
-        Err(error) => Err(error),
-    };
+    let mut asked = ask(link, out).await;
+    if let (Err(error), Parcel::Perform(planned)) = (&asked, &row.parcel)
+        && let Some(anew) = target::anew(planned, &out.verb, error)
+    {
+        let verb = anew;
+        asked = ask(
+            link,
+            &Outbound {
+                verb,
+                ..out.clone()
+            },
+        )
+        .await;
+    }
     match asked {
         Ok(receipt) => Ok(Some(Settled::Delivered { receipt })),
         Err(error) => refused(house, link, row, out, error).await.map(Some),
     }
+}
+
+async fn ask(link: &Link, out: &Outbound) -> connector::Result<Receipt> {
+    check(&link.capabilities, &out.verb)?;
+    link.parts.adapter.perform(out).await
 }
 
 /// What it means that the adapter did not do it.

@@ -56,6 +56,26 @@ pub fn message(
         .collect())
 }
 
+/// The parts that complete a reply whose beginning is a message already: that one says the first of it, and what does not
+/// fit into it follows. Its name may not be known yet, so it is named when the part is sent (see [`later`]). A message that
+/// cannot be said by an edit takes its place.
+///
+/// # Errors
+/// `Invalid` when there is nothing to say.
+pub fn complete(
+    content: &Content,
+    can: &Capabilities,
+    dialect: &dyn Dialect,
+) -> Result<Vec<PlannedPart>> {
+    let is_text = content.choices.is_empty() && content.attachments.is_empty();
+    if is_text && let Ok(parts) = edit(later(), content, can, dialect) {
+        return Ok(parts);
+    }
+    let mut parts = take_back(can);
+    parts.extend(message(content, can, dialect)?);
+    Ok(parts)
+}
+
 /// The parts that make an earlier message say `content`. What does not fit into it follows as new messages.
 ///
 /// # Errors
@@ -83,6 +103,16 @@ pub fn edit(
     Ok(std::iter::once(PlannedPart { verb: first })
         .chain(rest)
         .collect())
+}
+
+/// The part that takes a reply back whose beginning is a message already, where messages can be taken back.
+pub fn take_back(can: &Capabilities) -> Vec<PlannedPart> {
+    verb(Verb::Delete { target: later() }, can).unwrap_or_default()
+}
+
+/// Stands for the message that a part's row is about, which is named when the part is sent: it may have no name yet.
+pub fn later() -> EventId {
+    EventId::new("")
 }
 
 /// One part for a verb that cannot be split.
@@ -255,6 +285,26 @@ mod tests {
                 (String::new(), 1)
             ]
         );
+    }
+
+    #[test]
+    fn a_reply_that_was_begun_is_completed_by_an_edit_and_what_does_not_fit_follows() {
+        let mut can = plain_text();
+        can.edit = Some(Limits::default());
+        can.delete = Some(Limits::default());
+        let names = |parts: &[PlannedPart]| -> Vec<&str> {
+            parts.iter().map(|part| part.verb.name()).collect()
+        };
+        let long = complete(&Content::text("one two three four"), &can, &PLAIN);
+        let long = long.expect("there is text");
+        assert_eq!(names(&long), ["edit", "send"]);
+        assert!(matches!(&long[0].verb, Verb::Edit { target, .. } if *target == later()));
+        // An edit adds neither files nor buttons.
+        let mut asks = Content::text("which?");
+        asks.choices = vec!["this".into(), "that".into()];
+        let asks = complete(&asks, &can, &PLAIN).expect("there is text");
+        assert_eq!(names(&asks), ["delete", "send"]);
+        assert!(complete(&Content::default(), &can, &PLAIN).is_err());
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub struct Capabilities {
     /// Shows a reply while it grows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<Limits>,
+    /// Shows a reply while it grows where there are no drafts: its beginning is a message, which is changed at this pace
+    /// until it says the whole. Only where it can edit, and where an edit neither rings nor runs out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grow: Option<Limits>,
     /// An open stream shows life at least so often; silence for twice as long is a loss. `None` for streams that may
     /// be silent for ever.
     #[serde(with = "millis", rename = "heartbeat_ms", default)]
@@ -141,6 +145,7 @@ impl Capabilities {
             mark_read: None,
             typing: None,
             draft: None,
+            grow: None,
             heartbeat: None,
             passive: false,
         }

@@ -1,5 +1,6 @@
 //! Turns: takes lanes that are due, runs the backend, commits what it says.
 
+mod ending;
 mod show;
 mod turn;
 

@@ -1,16 +1,17 @@
 //! One turn, from what is pending to what is committed.
 
-use super::show::show;
+use super::ending;
+use super::show::{Begun, Stage};
 use crate::backend::{BackendError, CognitiveBackend, ReplySink, Turn};
 use crate::house::{House, millis};
 use crate::id::{ChatId, ConnectionId, MailboxId, Seq};
 use crate::lease::Lease;
 use crate::link::Link;
 use crate::store::{
-    Appended, Author, CONNECTION_REMOVED, Chat, Commit, Done, Emit, Outcome, Pending, Span, Step,
+    Appended, CONNECTION_REMOVED, Chat, Commit, Done, Emit, Outcome, Pending, Span, Step,
     StoreError, TurnEnd, Under,
 };
-use crate::turn::{self, Conclusion, Next, Stop};
+use crate::turn::{self, Next, Stop};
 use crate::turn_token::RunningTurn;
 use crate::{meters, router, session};
 use std::sync::Arc;
@@ -50,7 +51,8 @@ pub(super) async fn one(
             let end = TurnEnd::Poisoned {
                 reason: format!("{} attempts did not end", turn::CLAIMS),
             };
-            finish(house, lease, pending.chat.id, pending.upto, end, Vec::new())
+            let emits = ending::left_over(house, lease, &pending).await?;
+            finish(house, lease, pending.chat.id, pending.upto, end, emits)
                 .await
                 .map(drop)
         }
@@ -69,25 +71,22 @@ async fn answer(house: &Arc<House>, lease: &Lease, pending: Pending) -> Result<(
     let Some(backend) = house.backend(&chat.mailbox) else {
         return put_off(house, lease, &chat, upto, "no backend answers here").await;
     };
-    let stop = attempt(house, lease, pending, backend, &link).await?;
-    let Conclusion {
-        end,
-        replies,
-        notice,
-    } = turn::conclude(stop, lease.attempts);
+    let stage = Stage::new(house, &link, lease, &pending);
+    let (stop, begun) = attempt(house, lease, pending, backend, &stage).await?;
+    let begun = match begun {
+        Some(begun) => Some(begun),
+        None => stage.left_over().await?,
+    };
+    let mut conclusion = turn::conclude(stop, lease.attempts);
+    conclusion.notice = conclusion
+        .notice
+        .filter(|_| house.may_notify(chat.id, turn::NOTICE_MS));
+    let end = conclusion.end.clone();
     meters::turn(outcome_name(&end), began.elapsed());
     if let TurnEnd::Failed { reason } | TurnEnd::Again { reason, .. } = &end {
         tracing::warn!(reason, "the turn did not succeed");
     }
-    let author = Author::Mailbox {
-        id: chat.mailbox.clone(),
-    };
-    let said = replies
-        .into_iter()
-        .map(|content| router::compose(house, &link, chat.id, author.clone(), content));
-    let told = notice.filter(|_| house.may_notify(chat.id, turn::NOTICE_MS));
-    let told = told.map(|text| router::notice(house, &link, chat.id, text));
-    let emits: Vec<Emit> = said.chain(told).filter_map(Result::ok).collect();
+    let emits = ending::emits(house, &link, &chat, conclusion, begun);
     if let Some(rows) = finish(house, lease, chat.id, upto, end.clone(), emits.clone()).await? {
         if end.puts_off().is_none() {
             router::announce_positions(&link, &chat, upto);
@@ -181,24 +180,23 @@ async fn finish(
     }
 }
 
-/// Runs the backend once, keeping the lane and showing the reply while it grows.
+/// Runs the backend once, keeping the lane and showing the reply while it grows: how that stopped, and what was begun.
 async fn attempt(
     house: &Arc<House>,
     lease: &Lease,
     pending: Pending,
     backend: Arc<dyn CognitiveBackend>,
-    link: &Link,
-) -> Result<Stop, StoreError> {
+    stage: &Stage<'_>,
+) -> Result<(Stop, Option<Begun>), StoreError> {
     let cancelled = house.closing.child_token();
     let asked = CancellationToken::new();
-    let chat = pending.chat.clone();
+    let over = CancellationToken::new();
     let turn = prepare(house, lease, pending, &*backend, cancelled.clone()).await?;
-    let draft_id = turn.upto.0;
     let (sink, growing) = ReplySink::channel();
     house.turn_began(&lease.lane, lease.fence, asked.clone());
     let limit = house.tuning.turn_timeout;
     let mut work = tokio::spawn(async move { timeout(limit, backend.turn(turn, sink)).await });
-    let show = show(link, &chat.handle, draft_id, growing);
+    let show = stage.show(growing, &over);
     let keep = lease.keep(house);
     tokio::pin!(show, keep);
     let stop = loop {
@@ -214,13 +212,24 @@ async fn attempt(
             },
             () = asked.cancelled() => break Stop::Asked,
             () = house.closing.cancelled() => break Stop::Interrupted,
-            () = &mut show => {}
+            // It is not over.
+            _ = &mut show => {}
         }
     };
     cancelled.cancel();
     work.abort();
+    over.cancel();
+    // An edit that is still under way must not come after the last one.
+    let begun = match &stop {
+        Stop::Interrupted => None,
+        _ => tokio::select! {
+            biased;
+            () = &mut keep => None,
+            begun = &mut show => begun,
+        },
+    };
     house.turn_ended(&lease.lane, lease.fence);
-    Ok(stop)
+    Ok((stop, begun))
 }
 
 /// What the backend is given.

@@ -3,7 +3,7 @@
 use crate::connector;
 use crate::event::{Content, EventBody};
 use crate::house::{House, millis};
-use crate::id::{ChatId, Seq};
+use crate::id::{ChatId, EventId, Seq};
 use crate::link::Link;
 use crate::plan;
 use crate::store::{Author, Emit, PlannedPart};
@@ -32,6 +32,38 @@ pub(crate) fn compose(
         None,
         parts,
     ))
+}
+
+/// What a reply is to say whose beginning is a row already.
+///
+/// # Errors
+/// As [`compose`].
+pub(crate) fn complete(
+    house: &House,
+    link: &Link,
+    chat: ChatId,
+    author: Author,
+    content: Content,
+    begun: Seq,
+) -> connector::Result<Emit> {
+    let parts = plan::complete(&content, &link.capabilities, &*link.dialect)?;
+    let target = EventId::new(begun.to_string());
+    let body = EventBody::Edit { target, content };
+    Ok(emit(house, link, chat, author, body, Some(begun), parts))
+}
+
+/// A reply whose beginning is a row already, and which is not to be.
+pub(crate) fn take_back(
+    house: &House,
+    link: &Link,
+    chat: ChatId,
+    author: Author,
+    begun: Seq,
+) -> Emit {
+    let parts = plan::take_back(&link.capabilities);
+    let target = EventId::new(begun.to_string());
+    let body = EventBody::Delete { target };
+    emit(house, link, chat, author, body, Some(begun), parts)
 }
 
 /// What the house itself tells people in a chat.

@@ -10,7 +10,7 @@ pub use say::Say;
 
 pub(crate) use accept::{Taken, Taking, ToFetch, accept};
 pub(crate) use announce::{announce_emitted, announce_positions};
-pub(crate) use emit::{compose, notice};
+pub(crate) use emit::{complete, compose, notice, take_back};
 pub(crate) use policy::refresh;
 pub(crate) use say::{Terms, newest_dm, say};
 

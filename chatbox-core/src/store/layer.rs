@@ -164,6 +164,10 @@ impl<L: Layer> Store for L {
         self.beneath().names_of(seq).await
     }
 
+    async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError> {
+        self.beneath().said(key).await
+    }
+
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
         self.beneath().positions(chat).await
     }

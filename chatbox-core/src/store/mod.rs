@@ -168,6 +168,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What a row is called on its platform: its event id, or the receipts of its parts, in order.
     async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError>;
 
+    /// The row that something said under this key became; nothing where nothing was.
+    async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError>;
+
     /// Readers' positions in a chat.
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError>;
 

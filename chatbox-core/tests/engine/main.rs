@@ -1,5 +1,6 @@
 //! The engine as a whole, over the store in memory and invented platforms, on paused time.
 
+mod growing;
 mod nodes;
 mod pushing;
 mod world;

@@ -277,6 +277,11 @@ impl Store for PostgresStore {
         self.readers.answer(read::names_of(&pool, seq)).await
     }
 
+    async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError> {
+        let pool = self.readers.pool();
+        self.readers.answer(read::said(&pool, key)).await
+    }
+
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
         let pool = self.readers.pool();
         self.readers.answer(read::positions(&pool, chat)).await

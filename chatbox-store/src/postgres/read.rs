@@ -252,6 +252,12 @@ pub(super) async fn seq_of(
     Ok(found.map(Seq))
 }
 
+pub(super) async fn said(pool: &PgPool, key: &str) -> Result<Option<Seq>> {
+    let said = sqlx::query_scalar("SELECT reply FROM idem WHERE key = $1").bind(clean(key));
+    let seq: Option<i64> = said.fetch_optional(pool).await?;
+    Ok(seq.map(Seq))
+}
+
 pub(super) async fn names_of(pool: &PgPool, seq: Seq) -> Result<Vec<EventId>> {
     let names = "SELECT event_id FROM log WHERE seq = $1 AND event_id IS NOT NULL \
         UNION ALL (SELECT o.receipt FROM outbox o JOIN log l ON l.seq = o.seq AND l.event_id IS NULL \

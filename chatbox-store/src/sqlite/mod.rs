@@ -258,6 +258,10 @@ impl Store for SqliteStore {
         self.reader.names_of(seq).await
     }
 
+    async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError> {
+        self.reader.said(key).await
+    }
+
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
         self.reader.positions(chat).await
     }

@@ -262,6 +262,10 @@ impl Store for MemoryStore {
         Ok(self.world().names_of(seq))
     }
 
+    async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError> {
+        Ok(self.world().idem.get(key).copied())
+    }
+
     async fn positions(&self, chat: ChatId) -> Result<Vec<Position>, StoreError> {
         Ok(self.world().positions(chat))
     }

@@ -356,6 +356,13 @@ impl Reader {
         Ok(seq.map(Seq))
     }
 
+    pub(super) async fn said(&self, key: &str) -> Result<Option<Seq>, StoreError> {
+        let said = sqlx::query("SELECT reply FROM idem WHERE key = ?1").bind(key.to_owned());
+        let row = self.connections.first(said).await?;
+        let seq = row.map(|row| row.try_get(0)).transpose();
+        Ok(seq.map_err(failed)?.map(Seq))
+    }
+
     pub(super) async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
         let sql = "SELECT event_id AS name FROM log WHERE seq = ?1 AND event_id IS NOT NULL UNION ALL \
              SELECT name FROM (SELECT message AS name FROM outbox WHERE seq = ?1 AND message IS NOT NULL \

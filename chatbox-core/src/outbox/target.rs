@@ -1,0 +1,46 @@
+//! Parts about a message that had no name when they were planned: the beginning of a reply that was completed before its
+//! platform had answered. Rows of a chat go out in order, so when such a part is sent the name is known, or there is none.
+
+use crate::connector::{AdapterError, ErrorKind, Verb};
+use crate::house::House;
+use crate::plan;
+use crate::store::{Delivery, StoreError};
+
+/// The verb with its message named. Where the message never came to be, what was to be changed is said anew, and there is
+/// nothing to take back.
+pub(super) async fn named(
+    house: &House,
+    row: &Delivery,
+    verb: &Verb,
+) -> Result<Option<Verb>, StoreError> {
+    if !is_later(verb) {
+        return Ok(Some(verb.clone()));
+    }
+    let about = house.store.row(row.seq).await?.and_then(|row| row.target);
+    let name = match about {
+        Some(about) => house.store.names_of(about).await?.into_iter().next(),
+        None => None,
+    };
+    Ok(match (verb.clone(), name) {
+        (Verb::Edit { message, .. }, Some(target)) => Some(Verb::Edit { target, message }),
+        (Verb::Edit { message, .. }, None) => Some(Verb::Send(message)),
+        (_, Some(target)) => Some(Verb::Delete { target }),
+        (_, None) => None,
+    })
+}
+
+/// What was planned without a name and found no message, since somebody took that away meanwhile: it is said anew.
+pub(super) fn anew(planned: &Verb, tried: &Verb, error: &AdapterError) -> Option<Verb> {
+    let Verb::Edit { message, .. } = tried else {
+        return None;
+    };
+    let is_gone = is_later(planned) && error.kind() == &ErrorKind::NotFound;
+    is_gone.then(|| Verb::Send(message.clone()))
+}
+
+fn is_later(verb: &Verb) -> bool {
+    let (Verb::Edit { target, .. } | Verb::Delete { target }) = verb else {
+        return false;
+    };
+    *target == plan::later()
+}
