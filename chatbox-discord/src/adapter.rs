@@ -35,6 +35,8 @@ pub(crate) const PLATFORM: &str = "discord";
 const MAX_DOWNLOAD: u64 = 100 * 1024 * 1024;
 /// How long a file may take to come.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
+/// How often a message that grows is changed: a channel takes five changes in five seconds, of all its messages.
+const GROW_PACE: Duration = Duration::from_millis(1200);
 /// What the bot is asked in for: see, write and read channels, threads, files, reactions.
 const PERMISSIONS: u64 = 1 << 10 | 1 << 11 | 1 << 15 | 1 << 16 | 1 << 6 | 1 << 38;
 /// The application's flags for reading messages: granted, or granted to small bots.
@@ -264,6 +266,10 @@ impl ChannelAdapter for DiscordAdapter {
         can.caption = Some(limit);
         can.reply = any;
         can.edit = any;
+        can.grow = Some(Limits {
+            pace: Some(GROW_PACE),
+            ..Limits::default()
+        });
         can.delete = any;
         can.react = Some(Limits {
             max_count: Some(MAX_REACTIONS),

@@ -43,6 +43,8 @@ pub(crate) const PLATFORM: &str = "slack";
 const MAX_DOWNLOAD: u64 = 100 * 1024 * 1024;
 /// How long a file may take to come.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
+/// How often a message that grows is changed: `chat.update` may be asked some 50 times a minute in a workspace.
+const GROW_PACE: Duration = Duration::from_millis(1500);
 /// The longest answer to a button, in characters.
 const MAX_ANSWER: usize = 3000;
 /// What is lost where blocks are refused.
@@ -332,6 +334,10 @@ impl ChannelAdapter for SlackAdapter {
         let mut can = Capabilities::new(DeliveryClass::Reconcilable, limit);
         can.reply = any;
         can.edit = any;
+        can.grow = Some(Limits {
+            pace: Some(GROW_PACE),
+            ..Limits::default()
+        });
         can.delete = any;
         can.react = Some(Limits {
             max_count: Some(MAX_REACTIONS),

@@ -30,14 +30,15 @@ const FIRST: i64 = 1000;
 /// Long enough for one refused attempt, shorter than the poll in flight.
 const UNREACHABLE: Duration = Duration::from_millis(250);
 
-/// What it has no claim to: the log is not Telegram's, a send in doubt cannot be looked up, and bots neither mark what
-/// they read nor are told of deletions.
-const NOT_OFFERED: [&str; 5] = [
+/// What it has no claim to: the log is not Telegram's, a send in doubt cannot be looked up, bots neither mark what they
+/// read nor are told of deletions, and where there are drafts nothing need grow otherwise.
+const NOT_OFFERED: [&str; 6] = [
     "catches-up",
     "own-chat",
     "found-again",
     "mark-read",
     "delete-in",
+    "grows",
 ];
 
 /// Builds the adapter as [`Telegram`] does, with a test's patience.

@@ -399,7 +399,7 @@ impl Vendor for People {
 }
 
 /// What a page in a browser is not, or has not yet.
-const NOT_CLAIMED: [&str; 24] = [
+const NOT_CLAIMED: [&str; 25] = [
     "secrets",
     "rate-limited",
     "cut-after-accept",
@@ -422,6 +422,7 @@ const NOT_CLAIMED: [&str; 24] = [
     "delete-in",
     "reaction-in",
     "media-gone",
+    "grows",
     "mentions",
     "albums",
 ];

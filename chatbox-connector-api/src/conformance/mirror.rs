@@ -17,6 +17,8 @@ pub(crate) enum Mood {
     Silent,
     /// As `Echo`, word by word and slowly.
     Slow,
+    /// As `Slow`, for some seconds.
+    Long,
 }
 
 /// The agent, and what it was asked.
@@ -68,13 +70,20 @@ impl CognitiveBackend for Mirror {
             .push(texts.clone());
         let replies = match self.mood {
             Mood::Silent => Vec::new(),
-            Mood::Echo | Mood::Slow => texts.iter().map(|text| format!("re {text}")).collect(),
+            Mood::Echo | Mood::Slow | Mood::Long => {
+                texts.iter().map(|text| format!("re {text}")).collect()
+            }
         };
-        if self.mood == Mood::Slow {
+        let pause = match self.mood {
+            Mood::Echo | Mood::Silent => None,
+            Mood::Slow => Some(Duration::from_millis(60)),
+            Mood::Long => Some(Duration::from_millis(500)),
+        };
+        if let Some(pause) = pause {
             sleep(Duration::from_millis(250)).await;
             for word in replies.iter().flat_map(|reply| reply.split_inclusive(' ')) {
                 reply.push(word);
-                sleep(Duration::from_millis(60)).await;
+                sleep(pause).await;
             }
         }
         Ok(TurnOutcome {

@@ -446,6 +446,7 @@ const ASKING: Table = &[
             "finds a message without its name",
         ],
     ),
+    ("grows", &["edits by sending anew", "does not edit"]),
 ];
 
 /// Faults of the adapter of people's windows.

@@ -194,6 +194,9 @@ impl<'a> Stage<'a> {
     }
 
     async fn begin(&self, text: &str, grown: &mut Grown) {
+        if !self.can_be_seen() {
+            return;
+        }
         let mut fits = text;
         while self.parts_of(fits) > 1 {
             fits = &fits[..fits.floor_char_boundary(fits.len() / 2)];
@@ -214,11 +217,16 @@ impl<'a> Stage<'a> {
         markup::split(&markup::parse(text), dialect, max).len()
     }
 
+    /// Whether anything can be shown here and now.
+    fn can_be_seen(&self) -> bool {
+        self.link.is_up() && self.link.paused_until().is_none()
+    }
+
     /// Shows something that is never stored, if the platform can; whether it worked matters to nobody.
     async fn ask(&self, verb: Verb) -> connector::Result<()> {
         let link = self.link;
         connector::check(&link.capabilities, &verb)?;
-        if !link.is_up() || link.paused_until().is_some() {
+        if !self.can_be_seen() {
             return Ok(());
         }
         let out = Outbound {

@@ -135,6 +135,7 @@ pub(crate) fn all() -> Vec<Rule> {
         Silver "media-in" media::incoming, "files come in with equal bytes and names";
         Silver "media-gone" media::gone, "a file that does not come holds up no text";
         Gold "drafts" showing::drafts, "a reply is shown while it grows, and said once";
+        Gold "grows" showing::grows, "a reply without drafts grows in one message";
         Gold "shows-fail" showing::shows_fail, "a reply is said though showing it fails";
         Gold "typing" showing::typing, "people see that a reply is being written";
         Gold "previews" showing::previews, "links are sent without previews";

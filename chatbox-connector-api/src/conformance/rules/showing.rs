@@ -31,6 +31,31 @@ pub(super) async fn drafts(bench: &Bench<'_>) -> Checked {
     nowhere_else(&world).await
 }
 
+/// Where there are no drafts: the reply is one message from its beginning to its end.
+pub(super) async fn grows(bench: &Bench<'_>) -> Checked {
+    let world = bench.world(Setup::new(Mood::Long)).await?;
+    claimed(world.can().grow, "replies that grow by edits")?;
+    let reply = format!("re {ASKED}");
+    world.hear(ana(ASKED)).await?;
+    let begun = async || {
+        let sent = world.sent(ANA).await;
+        let text = sent.first().map(|it| it.text.trim().to_owned());
+        text.filter(|text| !text.is_empty() && *text != reply)
+    };
+    let begun = world
+        .until("the reply is shown before it is whole", begun)
+        .await?;
+    ensure(reply.starts_with(&begun), || {
+        format!("the reply begins as something else: {begun:?}")
+    })?;
+    let whole = world.sees(ANA, &reply).await?;
+    world.quiet().await;
+    same("messages", &world.sent(ANA).await.len(), &1)?;
+    ensure(whole.edits > 1, || {
+        "nobody saw the message grow before it was whole".into()
+    })
+}
+
 /// What is shown to one person is shown to nobody else.
 async fn nowhere_else(world: &World) -> Checked {
     let Some(here) = world.vendor.shown_in(ANA).await else {

@@ -50,10 +50,14 @@ impl ChannelAdapter for Alpha {
         });
         can.media_in = can.media;
         can.typing = any;
-        can.draft = Some(Limits {
+        let paced = Some(Limits {
             pace: Some(Duration::from_millis(50)),
             ..Limits::default()
         });
+        match self.asks {
+            true => can.grow = paced,
+            false => can.draft = paced,
+        }
         can.heartbeat = Some(Duration::from_millis(300));
         can.buttons = any;
         can.answer = any;
@@ -140,7 +144,9 @@ impl Alpha {
             Verb::Delete { target } => self.delete(target).await,
             Verb::React { target, emoji } => self.react(target, emoji).await,
             Verb::Typing => self.show(room, None).await,
-            Verb::Draft { markup, .. } => self.show(room, Some(self.text(markup))).await,
+            Verb::Draft { markup, .. } if self.capabilities().draft.is_some() => {
+                self.show(room, Some(self.text(markup))).await
+            }
             verb => self.unclaimed(verb),
         }
     }
