@@ -8,8 +8,10 @@ use chatbox_core::id::{MediaId, fresh};
 use futures_util::StreamExt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::fs;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::OnceCell;
 use tokio_util::io::ReaderStream;
 
 /// How much of a file is looked at to find its type.
@@ -19,12 +21,55 @@ const NAME: usize = 120;
 
 /// A folder of files.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// The most bytes that they may take together.
+    most: u64,
+    /// The bytes they take, counted when the first is added.
+    used: OnceCell<AtomicU64>,
+}
+
+/// Room that is taken for a file. It is given back when this is dropped before the file is kept.
+struct Room<'a> {
+    used: &'a AtomicU64,
+    most: u64,
+    taken: u64,
+}
+
+impl Room<'_> {
+    fn take(&mut self, bytes: u64) -> Result<(), BlobError> {
+        self.taken += bytes;
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        match before + bytes > self.most {
+            true => Err(BlobError::NoRoom(self.most)),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.taken, Ordering::Relaxed);
+    }
+}
 
 impl Folder {
-    /// The folder, which must exist.
-    pub fn new(path: PathBuf) -> Self {
-        Self(path)
+    /// The folder, which must exist, for files of so many bytes together.
+    pub fn new(path: PathBuf, most: u64) -> Self {
+        let used = OnceCell::new();
+        Self { path, most, used }
+    }
+
+    async fn used(&self) -> io::Result<&AtomicU64> {
+        let count = async || {
+            let mut entries = fs::read_dir(&self.path).await?;
+            let mut used = 0;
+            while let Some(entry) = entries.next_entry().await? {
+                used += entry.metadata().await.map_or(0, |it| it.len());
+            }
+            Ok(AtomicU64::new(used))
+        };
+        self.used.get_or_try_init(count).await
     }
 
     fn path(&self, id: &MediaId) -> Option<PathBuf> {
@@ -33,7 +78,7 @@ impl Folder {
                 .as_str()
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        ours.then(|| self.0.join(id.as_str()))
+        ours.then(|| self.path.join(id.as_str()))
     }
 }
 
@@ -47,9 +92,14 @@ impl Blobs for Folder {
         mut bytes: ByteStream,
     ) -> Result<Attachment, BlobError> {
         let id = MediaId::new(fresh("file"));
-        let path = self.0.join(id.as_str());
+        let path = self.path.join(id.as_str());
         let draft = path.with_extension("part");
-        let written = write(&draft, max, &mut bytes).await;
+        let mut room = Room {
+            used: self.used().await?,
+            most: self.most,
+            taken: 0,
+        };
+        let written = write(&draft, max, &mut room, &mut bytes).await;
         let (size, head) = match written {
             Ok(written) => written,
             Err(error) => {
@@ -59,7 +109,8 @@ impl Blobs for Folder {
         };
         fs::rename(&draft, &path).await?;
         // A message that names it may be on disk a moment later: its own name must be there by then.
-        fs::File::open(&self.0).await?.sync_all().await?;
+        fs::File::open(&self.path).await?.sync_all().await?;
+        room.taken = 0;
         let mime = sniff(&head, mime);
         Ok(Attachment {
             name: display_name(name),
@@ -84,10 +135,14 @@ impl Blobs for Folder {
         let Some(path) = self.path(id) else {
             return Ok(());
         };
+        let used = self.used().await?;
+        let size = fs::metadata(&path).await.map_or(0, |it| it.len());
         match fs::remove_file(&path).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Err(_) => {}
+            Ok(()) => drop(used.fetch_sub(size, Ordering::Relaxed)),
         }
+        Ok(())
     }
 }
 
@@ -95,6 +150,7 @@ impl Blobs for Folder {
 async fn write(
     path: &std::path::Path,
     max: u64,
+    room: &mut Room<'_>,
     bytes: &mut ByteStream,
 ) -> Result<(u64, Vec<u8>), BlobError> {
     let mut options = fs::OpenOptions::new();
@@ -112,6 +168,7 @@ async fn write(
         if size > max {
             return Err(BlobError::TooLarge(max));
         }
+        room.take(piece.len() as u64)?;
         let missing = SNIFF.saturating_sub(head.len()).min(piece.len());
         head.extend_from_slice(&piece[..missing]);
         file.write_all(&piece).await?;
@@ -183,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn bytes_come_back_equal_and_nothing_else_opens() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let blobs = Folder::new(folder.path().to_owned());
+        let blobs = Folder::new(folder.path().to_owned(), u64::MAX);
         let bytes = Bytes::from(vec![7; 100_000]);
         let stream = |bytes: Bytes| futures_util::stream::once(async { Ok(bytes) }).boxed();
         let kept = blobs
@@ -212,5 +269,36 @@ mod tests {
             1,
             "a half file was left"
         );
+    }
+
+    #[tokio::test]
+    async fn files_together_take_no_more_than_they_may() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let stream = |len| {
+            let bytes = Bytes::from(vec![7; len]);
+            futures_util::stream::once(async { Ok(bytes) }).boxed()
+        };
+        let put = async |blobs: &Folder, len| blobs.put("a", "", u64::MAX, stream(len)).await;
+        let id = |kept: Attachment| match kept.media {
+            Media::Ready { id } => id,
+            other => panic!("it is {other:?}"),
+        };
+        let blobs = Folder::new(folder.path().to_owned(), 100);
+        let first = id(put(&blobs, 60).await.expect("there is room"));
+        let refused = put(&blobs, 41).await;
+        assert!(
+            matches!(refused, Err(BlobError::NoRoom(100))),
+            "{refused:?}"
+        );
+        put(&blobs, 40)
+            .await
+            .expect("what was refused takes nothing");
+        // What is there already counts, and what is removed does not any more.
+        let blobs = Folder::new(folder.path().to_owned(), 100);
+        assert!(matches!(put(&blobs, 1).await, Err(BlobError::NoRoom(_))));
+        blobs.remove(&first).await.expect("it is there");
+        blobs.remove(&first).await.expect("it need not be there");
+        put(&blobs, 60).await.expect("there is room again");
+        assert!(matches!(put(&blobs, 1).await, Err(BlobError::NoRoom(_))));
     }
 }

@@ -188,7 +188,7 @@ pub async fn open(
     let operator = operator_token(&start.data)?;
     let options = Options {
         store: store.clone(),
-        blobs: Arc::new(Folder::new(media)),
+        blobs: Arc::new(Folder::new(media, start.config.limits.media_bytes)),
         seal: keys.vault.clone(),
         tuning: Tuning {
             turn_timeout: start.config.backend.timeout,

@@ -4,11 +4,12 @@
 mod program;
 
 use chatbox_fakes::discord::{Fault, Kind, Message, On, Options, Say, Server};
+use chatbox_fakes::model::{self, Script};
 use program::agent::Agent;
 use program::{Running, beside};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TOKEN: &str = "MTAwMDAwMDAwMDAw.TEST.token-TEST-token-TEST-token";
 const WRONG: &str = "MTAwMDAwMDAwMDAw.WRONG.canary-WRONG-canary-WRONG";
@@ -86,6 +87,43 @@ async fn a_person_is_answered_and_a_restart_loses_and_repeats_nothing() {
     assert!(all[3].content.contains("and now?"), "{all:?}");
     assert_eq!(all.len(), 4, "nothing is said twice");
     assert_eq!(discord.logins(), (1, 1), "the session was resumed");
+}
+
+/// Half of the answer stands there when the process dies; the next one says the whole in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_models_answer_grows_in_one_message_and_a_kill_in_the_middle_leaves_no_second_one() {
+    let (discord, folder) = (
+        discord(Options::default()).await,
+        tempfile::tempdir().expect("a folder"),
+    );
+    let model = model::Server::start(model::Options::default()).await;
+    let model = model.expect("a free port");
+    let asks = format!(
+        "kind = \"llm\"\nprovider = \"openai\"\nmodel = \"fake-1\"\nbase_url = \"{}/v1\"",
+        model.base_url()
+    );
+    let config = config(&discord, "").replace("kind = \"echo\"", &asks);
+    let running = Running::start(folder.path(), &config);
+    let (_, dm) = connect(&running, folder.path(), &discord).await;
+
+    let words = "Of course: **bold words**, and then some more of them.";
+    model.script(Script::say(words).holding_after(4));
+    discord.say(dm, ADA, "show me something");
+    let begun = said(&discord, dm, 2).await.remove(1);
+    assert_eq!(begun.content.trim(), "Of course: **bold words**,");
+
+    running.killed();
+    model.script(Script::say(words));
+    let _running = Running::start(folder.path(), &config);
+    let whole = || discord.said().pop().is_some_and(|it| it.content == words);
+    let until = Instant::now() + SOON;
+    while !whole() {
+        assert!(Instant::now() < until, "{:?}", discord.said());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let all = said(&discord, dm, 2).await;
+    assert_eq!((all.len(), all[1].id), (2, begun.id), "{all:?}");
+    assert_eq!(all[1].flags & 4, 4, "no preview");
 }
 
 /// The answer to the send is lost, so the house does not know the message by name when its button is pressed.

@@ -234,6 +234,9 @@ pub enum BlobError {
     /// More bytes than allowed.
     #[error("the file is larger than {0} bytes")]
     TooLarge(u64),
+    /// All files together would take more bytes than they may.
+    #[error("there is no room for it: files may take {0} bytes together")]
+    NoRoom(u64),
     /// The disk or the stream failed.
     #[error("the file could not be read or written: {0}")]
     Io(#[from] io::Error),

@@ -3,11 +3,12 @@
 use super::show::{Begun, Stage};
 use crate::event::Content;
 use crate::house::House;
+use crate::id::{ChatId, Seq};
 use crate::lease::Lease;
 use crate::link::Link;
 use crate::router;
 use crate::store::{Author, Chat, Emit, Pending, StoreError};
-use crate::turn::Conclusion;
+use crate::turn::{self, Conclusion};
 
 /// A reply that was begun is completed; where there is none, what was begun ends with the notice, or is taken back.
 pub(super) fn emits(
@@ -38,10 +39,18 @@ pub(super) fn emits(
             begun = None;
         }
     }
-    match (begun, notice) {
-        (Some(it), notice) => emits.push(broken_off(house, link, chat, author, it, notice)),
-        (None, Some(text)) => emits.extend(router::notice(house, link, chat.id, text)),
-        (None, None) => {}
+    let told = notice.filter(|_| house.may_notify(chat.id, turn::NOTICE_MS));
+    match begun {
+        Some(begun) => {
+            // Without a reason to break off, what it had begun is not what it says in the end.
+            let kept = notice.map(|_| [begun.text.as_str(), told.unwrap_or_default()].join("\n\n"));
+            let content = Content::text(kept.unwrap_or_default().trim());
+            emits.push(broken_off(house, link, chat.id, author, content, begun.seq));
+        }
+        None => {
+            let told = told.map(|text| router::notice(house, link, chat.id, text));
+            emits.extend(told.into_iter().filter_map(Result::ok));
+        }
     }
     emits
 }
@@ -64,20 +73,15 @@ pub(super) async fn left_over(
     Ok(taken.into_iter().collect())
 }
 
-/// A reply that was begun and is not coming: as far as it had grown, and why it ends there.
+/// A reply that was begun and is not coming: what is left of it, if anything is.
 fn broken_off(
     house: &House,
     link: &Link,
-    chat: &Chat,
+    chat: ChatId,
     author: Author,
-    begun: Begun,
-    notice: Option<&str>,
+    left: Content,
+    begun: Seq,
 ) -> Emit {
-    let text = match notice {
-        Some(notice) => format!("{}\n\n{notice}", begun.text),
-        None => String::new(),
-    };
-    let content = Content::text(text.trim());
-    let said = router::complete(house, link, chat.id, author.clone(), content, begun.seq);
-    said.unwrap_or_else(|_nothing| router::take_back(house, link, chat.id, author, begun.seq))
+    let said = router::complete(house, link, chat, author.clone(), left, begun);
+    said.unwrap_or_else(|_nothing| router::take_back(house, link, chat, author, begun))
 }

@@ -150,6 +150,9 @@ impl<'a> Stage<'a> {
     /// Shows what goes away by itself, so that nobody waits for it once the turn is over.
     async fn flash(&self, verb: Verb, over: &CancellationToken) {
         if let Some(Err(error)) = over.run_until_cancelled(self.ask(verb)).await {
+            if let (Some(wait), Scope::Connection) = (error.retry_after(), error.scope()) {
+                self.link.pause(wait);
+            }
             tracing::debug!(%error, "what grows was not shown");
         }
     }
@@ -186,6 +189,7 @@ impl<'a> Stage<'a> {
         match self.ask(Verb::Edit { target, message }).await {
             Ok(()) => grown.shown = piece,
             Err(error) => {
+                // A limit on what is only shown holds up nothing that is said.
                 grown.rests = error.retry_after().map(|wait| Instant::now() + wait);
                 grown.given_up = error.retry_after().is_none();
                 tracing::debug!(%error, "how a reply grows was not shown");
@@ -234,13 +238,7 @@ impl<'a> Stage<'a> {
             chat: self.chat.handle.clone(),
             verb,
         };
-        let asked = link.parts.adapter.perform(&out).await.map(drop);
-        if let Err(error) = &asked
-            && let (Some(wait), Scope::Connection) = (error.retry_after(), error.scope())
-        {
-            link.pause(wait);
-        }
-        asked
+        link.parts.adapter.perform(&out).await.map(drop)
     }
 }
 

@@ -77,10 +77,7 @@ async fn answer(house: &Arc<House>, lease: &Lease, pending: Pending) -> Result<(
         Some(begun) => Some(begun),
         None => stage.left_over().await?,
     };
-    let mut conclusion = turn::conclude(stop, lease.attempts);
-    conclusion.notice = conclusion
-        .notice
-        .filter(|_| house.may_notify(chat.id, turn::NOTICE_MS));
+    let conclusion = turn::conclude(stop, lease.attempts);
     let end = conclusion.end.clone();
     meters::turn(outcome_name(&end), began.elapsed());
     if let TurnEnd::Failed { reason } | TurnEnd::Again { reason, .. } = &end {

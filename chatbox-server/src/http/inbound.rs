@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use base64::Engine;
 use chatbox_core::Error;
-use chatbox_core::connector::Fate;
+use chatbox_core::connector::{BlobError, Fate};
 use chatbox_core::event::{Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender};
 use chatbox_core::id::{ConnectionId, MediaId, Millis};
 use futures_util::StreamExt;
@@ -392,6 +392,14 @@ async fn keep(app: &App, file: &InboundFile, bytes: Option<Bytes>) -> Result<Att
         .await;
     kept.map_err(|error| {
         tracing::error!(%error, "a file could not be stored");
+        if let BlobError::NoRoom(_) = error {
+            return Problem::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no_room",
+                "there is no room for the file",
+                "nothing was stored; send the message without it, or raise `media_bytes` under [limits]",
+            );
+        }
         let hint = "nothing was stored; try again in a moment";
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

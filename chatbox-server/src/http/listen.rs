@@ -50,6 +50,8 @@ pub struct Limits {
     /// How many of them from one address. Unless set it is 64, and this machine, where a proxy may stand, has no limit
     /// of its own.
     pub connections_per_address: Option<usize>,
+    /// How many bytes the files of messages may take together. One that does not fit is told as failed, with its message.
+    pub media_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,6 +61,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             connections: 10_000,
             connections_per_address: None,
+            media_bytes: 20_000_000_000,
         }
     }
 }

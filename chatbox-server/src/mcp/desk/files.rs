@@ -4,7 +4,7 @@ use super::Desk;
 use crate::mcp::names::Name;
 use crate::mcp::refusal::Refusal;
 use bytes::Bytes;
-use chatbox_core::connector::Limits;
+use chatbox_core::connector::{BlobError, Limits};
 use chatbox_core::event::{Attachment, Content, Media};
 use chatbox_core::id::Seq;
 use chatbox_core::store::Chat;
@@ -108,6 +108,10 @@ impl Desk {
             .await;
         kept.map_err(|error| {
             tracing::error!(%error, "a file could not be stored");
+            if let BlobError::NoRoom(_) = error {
+                let says = "there is no room for the file; nothing was sent";
+                return Refusal::new("no_room", says, "Send the message without the file.");
+            }
             let says = "the file cannot be stored now; nothing was sent";
             Refusal::new("try_later", says, "Make the same call again in a moment.")
         })
