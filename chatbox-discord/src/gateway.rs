@@ -18,7 +18,7 @@ use crate::error;
 use crate::inbound::{Channel, Reader};
 use chatbox_connector_api::event::{ChatKind, Event, EventBody};
 use chatbox_connector_api::{
-    AdapterError, Arrival, Confirm, ErrorKind, Fate, Inbound, Incoming, Result,
+    AdapterError, Arrival, Confirm, ErrorKind, Fate, Inbound, Incoming, LinkState, Result,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -295,7 +295,13 @@ impl Gateway {
             // Whoever was not asked for long has signs of life waiting.
             return match self.socket.next().now_or_never() {
                 Some(frame) => self.hear(&frame?).await,
-                None => Err(lost("Discord did not answer a heartbeat")),
+                None => {
+                    let silence = "Discord did not answer a heartbeat";
+                    let reason = silence.to_owned();
+                    let link = LinkState::Degraded { reason };
+                    self.ready.push_back(Ok(Incoming::Link(link)));
+                    Err(lost(silence))
+                }
             };
         }
         self.show_life().await

@@ -339,7 +339,7 @@ impl Server {
         self.world.change(|state| state.warped.insert(name, fields));
     }
 
-    /// Sockets stay open, and nothing is said over them.
+    /// Sockets stay open, and nothing is heard or said over them.
     pub fn go_silent(&self, silent: bool) {
         self.world.change(|state| state.silent = silent);
     }
