@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error;
 use crate::inbound::{Channel, Reader};
 use chatbox_connector_api::event::{ChatKind, Event, EventBody};
+use chatbox_connector_api::kit::repair::repair;
 use chatbox_connector_api::{
     AdapterError, Arrival, Confirm, ErrorKind, Fate, Inbound, Incoming, LinkState, Result,
 };
@@ -317,7 +318,8 @@ impl Gateway {
     }
 
     async fn hear(&mut self, text: &str) -> Result<()> {
-        let Ok(payload) = serde_json::from_str::<Payload<'_>>(text) else {
+        let text = repair(text);
+        let Ok(payload) = serde_json::from_str::<Payload<'_>>(&text) else {
             tracing::warn!("Discord's gateway said something that is not its protocol");
             return Ok(());
         };

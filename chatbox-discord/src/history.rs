@@ -5,11 +5,13 @@ use crate::inbound::{Id, Reader};
 use crate::outbound::{self, Target};
 use chatbox_connector_api::event::Event;
 use chatbox_connector_api::id::{EventId, Handle};
+use chatbox_connector_api::kit::repair::repair;
 use chatbox_connector_api::{ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serenity::http::Route;
 use serenity::model::id::ChannelId;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -36,6 +38,10 @@ impl Past {
         struct Named {
             id: Id,
         }
+        let json = match repair(json.get()) {
+            Cow::Borrowed(_) => json,
+            Cow::Owned(text) => RawValue::from_string(text).ok()?,
+        };
         let id = serde_json::from_str::<Named>(json.get()).ok()?.id.0;
         Some(Self {
             id,

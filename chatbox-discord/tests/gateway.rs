@@ -152,3 +152,18 @@ async fn a_session_that_is_never_taken_up_is_given_up_after_three_tries() {
     assert_eq!(event.body.content().expect("words").text, "and now?");
     assert_eq!(server.logins(), (2, 0), "a new session was begun");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_letter_costs_that_letter_alone() {
+    let server = discord(Options::default()).await;
+    let adapter = adapter(&server);
+    let mut stream = adapter.open(None).await.expect("a connection");
+    online(&mut stream).await;
+    server.raw(
+        r#"{"op": 0, "s": 9, "t": "MESSAGE_CREATE", "d": {"id": "77", "channel_id": "5", "author": {"id": "42"},
+            "content": "half \ud83d and \u0000"}}"#,
+    );
+    let (event, _) = next(&mut stream).await.expect("an event");
+    let text = &event.body.content().expect("words").text;
+    assert_eq!(text, "half \u{FFFD} and \u{FFFD}");
+}

@@ -31,6 +31,11 @@ impl Lines {
         self.text
     }
 
+    /// Whether lines begin with nothing.
+    pub fn is_outermost(&self) -> bool {
+        self.prefix.is_empty()
+    }
+
     /// Whether nothing is on the line yet.
     pub fn is_at_start(&self) -> bool {
         self.at_start || self.line().is_empty()
