@@ -8,7 +8,7 @@ use chatbox_connector_api::id::{ExternalId, Handle};
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Egress, Manifest, MediaSource, Parts, Result, Secrets, Settings,
+    AdapterContext, AdapterFactory, Egress, Manifest, Parts, Result, Secrets, Settings,
 };
 use chatbox_discord::{Config, Discord, DiscordAdapter};
 use chatbox_fakes::discord::{self, Kind, Message, On, Options, Say, Server, plain};
@@ -54,11 +54,7 @@ impl AdapterFactory for Impatient {
         config.heartbeat = Duration::from_millis(400);
         config.request = Duration::from_millis(1500);
         config.identify_wait = Duration::from_millis(20);
-        let adapter = Arc::new(DiscordAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(DiscordAdapter::new(config, context.blobs)?).parts())
     }
 }
 

@@ -10,7 +10,7 @@ use chatbox_connector_api::id::{ExternalId, Handle};
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Manifest, MediaSource, Parts, Result, Secrets, Settings,
+    AdapterContext, AdapterFactory, Manifest, Parts, Result, Secrets, Settings,
 };
 use chatbox_fakes::telegram::{self, BotMessage, FileKind, Planned, Server, Share};
 use chatbox_telegram::{Telegram, TelegramAdapter};
@@ -56,11 +56,7 @@ impl AdapterFactory for Impatient {
 
     async fn build(&self, context: AdapterContext, _: Settings, secrets: Secrets) -> Result<Parts> {
         let config = common::config(&self.base, secrets.require("token")?.expose());
-        let adapter = Arc::new(TelegramAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(TelegramAdapter::new(config, context.blobs)?).parts())
     }
 }
 
