@@ -17,8 +17,8 @@ use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::Unit;
 use chatbox_connector_api::{
     AdapterError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor, DeliveryClass,
-    ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Receipt,
-    Result, TextLimit, Verb,
+    ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Parts,
+    Receipt, Result, TextLimit, Verb,
 };
 use reqwest::Method;
 use serde::Deserialize;
@@ -73,6 +73,15 @@ impl DiscordAdapter {
             memory: Arc::default(),
             alone: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// It with its skills.
+    pub fn parts(self: Arc<Self>) -> Parts {
+        Parts {
+            media: Some(Arc::clone(&self) as Arc<dyn MediaSource>),
+            history: Some(Arc::clone(&self) as Arc<dyn History>),
+            ..Parts::new(self)
+        }
     }
 
     async fn me(&self) -> Result<(u64, Me)> {

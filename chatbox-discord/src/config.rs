@@ -58,6 +58,8 @@ pub struct Config {
     pub request: Duration,
     /// How long to wait for the answer to a login, and before one after a session was refused. Discord wants 1 to 5 s.
     pub identify_wait: Duration,
+    /// How long after a login a guild is waited for that Discord does not tell of: it is out of order then.
+    pub guild_wait: Duration,
 }
 
 impl Config {
@@ -90,6 +92,7 @@ impl Config {
             heartbeat: Duration::from_secs(42),
             request: Duration::from_secs(20),
             identify_wait: Duration::from_secs(3),
+            guild_wait: Duration::from_secs(30),
         })
     }
 

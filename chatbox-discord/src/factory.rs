@@ -6,8 +6,8 @@ use crate::outbound::DiscordDialect;
 use async_trait::async_trait;
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, History, Manifest, MediaSource, Parts, Result, SecretSpec,
-    Secrets, SettingSpec, Settings,
+    AdapterContext, AdapterFactory, Manifest, Parts, Result, SecretSpec, Secrets, SettingSpec,
+    Settings,
 };
 use std::sync::Arc;
 
@@ -74,11 +74,6 @@ impl AdapterFactory for Discord {
         let token = secrets.require(TOKEN)?;
         let config =
             Config::new(written.api_base.as_deref(), token, context.egress)?.with(written)?;
-        let adapter = Arc::new(DiscordAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            history: Some(Arc::clone(&adapter) as Arc<dyn History>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(DiscordAdapter::new(config, context.blobs)?).parts())
     }
 }

@@ -3,8 +3,10 @@
 //! It owns the cursor's format. It reconnects never: whatever ends the connection ends the stream, and the next one
 //! resumes the session behind the last event that is on disk. That is also what a heartbeat says we have, so that the
 //! platform is never told of more than is safe. Only when a session is refused is a new one begun, and then what was said
-//! meanwhile is read from the channels' history, before any cursor moves again.
+//! meanwhile is read from the channels' history, beside the socket and before any cursor moves again.
 
+mod fill;
+mod past;
 mod place;
 mod socket;
 
@@ -13,20 +15,22 @@ pub(crate) use place::{Memory, Place};
 use crate::client::Client;
 use crate::config::Config;
 use crate::error;
-use crate::history;
-use crate::inbound::{Channel, Guild, Reader, Ready};
+use crate::inbound::{Channel, Reader};
 use chatbox_connector_api::event::{ChatKind, Event, EventBody};
-use chatbox_connector_api::id::Millis;
+use chatbox_connector_api::kit::repair::repair;
 use chatbox_connector_api::{
     AdapterError, Arrival, Confirm, ErrorKind, Fate, Inbound, Incoming, LinkState, Result,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, stream};
+use past::{Held, Work};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use socket::Socket;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -52,11 +56,13 @@ struct Payload<'a> {
     t: Option<Cow<'a, str>>,
 }
 
-/// An event's number, the place behind it, and its fate to come.
+/// An event that was handed on, the place behind it, and its fate to come.
 #[derive(Debug)]
 struct Pending {
-    place: Option<Place>,
+    place: Place,
     seq: u64,
+    /// The channel and the message, where it was read from the past.
+    past: Option<(u64, u64)>,
     fate: oneshot::Receiver<Fate>,
 }
 
@@ -70,8 +76,9 @@ pub(crate) struct Gateway {
     reader: Reader,
     /// Where we are; the session is empty until there is one.
     here: Place,
-    /// From which message on history is read in these guilds, before cursors move again.
-    filling: Option<(u64, BTreeSet<u64>)>,
+    works: FuturesUnordered<BoxFuture<'static, Work>>,
+    /// What waits for its channel's past.
+    held: VecDeque<Held>,
     /// Whether a session is to be resumed.
     resume: bool,
     ready: VecDeque<Result<Incoming>>,
@@ -111,6 +118,9 @@ pub(crate) async fn open(opening: Opening) -> Result<Inbound> {
             .as_ref()
             .is_some_and(|place| !place.session.is_empty());
     let here = place.unwrap_or_else(|| Place::new(me));
+    if let Some(fill) = &mut lock(&memory).fill {
+        fill.read_again();
+    }
     let url = address(&client, &config, &here, resume).await?;
     let dialled = timeout(config.request, socket::dial(&url, config.egress)).await;
     let socket = dialled.map_err(|_| lost("Discord's gateway does not answer"))??;
@@ -123,7 +133,8 @@ pub(crate) async fn open(opening: Opening) -> Result<Inbound> {
         socket,
         reader,
         here,
-        filling: None,
+        works: FuturesUnordered::new(),
+        held: VecDeque::new(),
         resume,
         ready: VecDeque::new(),
         pending: VecDeque::new(),
@@ -189,6 +200,7 @@ enum News {
     Fate(Option<Fate>),
     Beat,
     Frame(Result<String>),
+    Worked(Work),
 }
 
 impl Gateway {
@@ -218,14 +230,17 @@ impl Gateway {
             )),
             News::Beat => self.beat().await,
             News::Frame(frame) => self.hear(&frame?).await,
+            News::Worked(work) => self.worked(work),
         }
     }
 
     async fn news(&mut self) -> News {
+        let room = self.has_room();
         let Self {
             pending,
             beat,
             socket,
+            works,
             ..
         } = self;
         let fate = async {
@@ -238,48 +253,78 @@ impl Gateway {
             biased;
             fate = fate => News::Fate(fate),
             () = sleep_until(*beat) => News::Beat,
-            frame = socket.next() => News::Frame(frame),
+            frame = socket.next(), if room => News::Frame(frame),
+            Some(work) = works.next() => News::Worked(work),
         }
     }
 
     /// The oldest event is safe.
     fn settled(&mut self) {
-        if let Some(place) = self.pending.pop_front().and_then(|done| done.place) {
-            lock(&self.memory).place = Some(place);
+        if let Some(done) = self.pending.pop_front() {
+            if let Some((channel, message)) = done.past {
+                self.with_fill(|fill| fill.stored(channel, message));
+            }
+            lock(&self.memory).place = Some(done.place);
         }
         self.all_safe();
     }
 
     /// Where nothing is in doubt, all that was told is safe.
-    fn all_safe(&self) {
-        if self.pending.is_empty() && self.filling.is_none() && !self.here.session.is_empty() {
-            lock(&self.memory).place = Some(self.here.clone());
+    fn all_safe(&mut self) {
+        if !self.pending.is_empty() || self.here.session.is_empty() {
+            return;
         }
+        let read = !self.is_filling() && self.held.is_empty();
+        let place = self.place();
+        let mut memory = lock(&self.memory);
+        memory.place = Some(place);
+        memory.fill.take_if(|_| read);
+    }
+
+    /// Where we are: before whatever waits.
+    fn place(&self) -> Place {
+        let mut place = self.here.clone();
+        if let Some(first) = self.held.front() {
+            place.seq = place.seq.min(first.seq.saturating_sub(1));
+        }
+        place
     }
 
     async fn beat(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.answered) {
-            return Err(lost("Discord did not answer a heartbeat"));
+        // Where nothing is listened to, no answer is heard either.
+        if self.has_room() && !std::mem::take(&mut self.answered) {
+            // Whoever was not asked for long has signs of life waiting.
+            return match self.socket.next().now_or_never() {
+                Some(frame) => self.hear(&frame?).await,
+                None => {
+                    let silence = "Discord did not answer a heartbeat";
+                    let reason = silence.to_owned();
+                    let link = LinkState::Degraded { reason };
+                    self.ready.push_back(Ok(Incoming::Link(link)));
+                    Err(lost(silence))
+                }
+            };
         }
         self.show_life().await
     }
 
     /// Says up to where everything is safe with us.
     async fn show_life(&mut self) -> Result<()> {
-        let first = self.pending.front();
-        let safe = first.map_or(self.here.seq, |first| first.seq.saturating_sub(1));
+        let pending = self.pending.iter().map(|it| it.seq.saturating_sub(1));
+        let safe = pending.min().unwrap_or(u64::MAX).min(self.place().seq);
         self.beat = Instant::now() + self.pause;
         let safe = (safe > 0).then_some(safe);
         self.socket.send(&json!({"op": 1, "d": safe})).await
     }
 
     async fn hear(&mut self, text: &str) -> Result<()> {
-        let Ok(payload) = serde_json::from_str::<Payload<'_>>(text) else {
+        let text = repair(text);
+        let Ok(payload) = serde_json::from_str::<Payload<'_>>(&text) else {
             tracing::warn!("Discord's gateway said something that is not its protocol");
             return Ok(());
         };
         match payload.op {
-            0 => self.dispatched(&payload).await,
+            0 => self.dispatched(&payload),
             1 => self.show_life().await,
             7 => Err(lost("Discord asks us to connect anew")),
             9 => {
@@ -349,20 +394,18 @@ impl Gateway {
         self.log_in().await
     }
 
-    async fn dispatched(&mut self, payload: &Payload<'_>) -> Result<()> {
+    fn dispatched(&mut self, payload: &Payload<'_>) -> Result<()> {
         let (Some(seq), Some(kind), Some(data)) = (payload.s, payload.t.as_deref(), payload.d)
         else {
             return Ok(());
         };
         self.here.seq = self.here.seq.max(seq);
         match kind {
-            "READY" => self.began(data).await?,
-            "RESUMED" => {
-                lock(&self.memory).resumes = 0;
-                self.ready
-                    .push_back(Ok(Incoming::Link(LinkState::Connected)));
-            }
-            "GUILD_CREATE" => self.guild(data).await?,
+            "READY" => self.began(data)?,
+            "RESUMED" => self.connected(),
+            "GUILD_CREATE" => self.guild(data),
+            "GUILD_DELETE" => self.left_guild(data),
+            "CHANNEL_DELETE" | "THREAD_DELETE" => self.left_channel(data),
             "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => {
                 if let Ok(channel) = serde_json::from_str::<Channel>(data.get()) {
                     self.reader.know(&channel);
@@ -371,7 +414,7 @@ impl Gateway {
             _ => {
                 let name = format!("{}.{seq}", self.here.session);
                 if let Some(event) = self.reader.read(kind, data, &name) {
-                    self.arrive(event);
+                    self.take(kind, data, event);
                 }
             }
         }
@@ -380,86 +423,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// A new session. What was said since the last known message is read, first in the direct messages.
-    async fn began(&mut self, data: &RawValue) -> Result<()> {
-        let ready: Ready = serde_json::from_str(data.get())
-            .map_err(|_| lost("Discord's greeting cannot be read"))?;
-        self.here.session = ready.session_id;
-        self.here.url = ready.resume_gateway_url;
-        lock(&self.memory).resumes = 0;
-        self.ready
-            .push_back(Ok(Incoming::Link(LinkState::Connected)));
-        if self.here.last == 0 {
-            return Ok(());
-        }
-        let floor = self.here.last;
-        self.filling = Some((floor, ready.guilds.iter().map(|guild| guild.id.0).collect()));
-        for channel in self.here.dms.clone() {
-            self.fill(channel, None, floor).await?;
-        }
-        if self.here.dms.len() >= place::MAX_DMS {
-            self.gap(floor);
-        }
-        self.filled(0);
-        Ok(())
-    }
-
-    async fn guild(&mut self, data: &RawValue) -> Result<()> {
-        let Ok(guild) = serde_json::from_str::<Guild>(data.get()) else {
-            return Ok(());
-        };
-        let id = guild.id;
-        let floor = match &self.filling {
-            Some((floor, guilds)) if guilds.contains(&id.0) => Some(*floor),
-            _ => None,
-        };
-        for channel in guild.channels.iter().chain(&guild.threads) {
-            self.reader.know(channel);
-            let news =
-                floor.filter(|floor| channel.last_message_id.is_some_and(|last| last.0 > *floor));
-            if let Some(floor) = news {
-                self.fill(channel.id.0, Some(id.0), floor).await?;
-            }
-        }
-        self.filled(id.0);
-        Ok(())
-    }
-
-    /// Cursors move again once every guild was looked at.
-    fn filled(&mut self, guild: u64) {
-        self.filling
-            .as_mut()
-            .map(|(_, guilds)| guilds.remove(&guild));
-        self.filling.take_if(|(_, guilds)| guilds.is_empty());
-    }
-
-    async fn fill(&mut self, channel: u64, guild: Option<u64>, after: u64) -> Result<()> {
-        let past = history::after(&self.client, channel, guild, after).await;
-        let (messages, whole) = match past {
-            Ok(past) => past,
-            // A channel that is gone or closed to us has nothing for us.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) => {
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        for message in &messages {
-            if let Some(event) = self.reader.late(message) {
-                self.arrive(event);
-            }
-        }
-        if !whole {
-            self.gap(messages.last().map_or(after, |last| last.id));
-        }
-        Ok(())
-    }
-
-    fn gap(&mut self, after: u64) {
-        let since = Millis(i64::try_from(after >> 22).unwrap_or(0) + 1_420_070_400_000);
-        self.ready.push_back(Ok(Incoming::Gap { since }));
-    }
-
-    fn arrive(&mut self, event: Event) {
+    fn arrive(&mut self, event: Event, past: Option<(u64, u64)>) {
         let said = matches!(
             event.body,
             EventBody::Message(_) | EventBody::Action(_) | EventBody::Unsupported { .. }
@@ -473,15 +437,19 @@ impl Gateway {
         if event.chat.kind == ChatKind::Dm {
             self.here.met(event.chat.handle.as_str());
         }
-        let place = self.filling.is_none().then(|| self.here.clone());
+        // What is not handed on yet lies behind every cursor.
+        let told = !self.is_filling() && self.held.is_empty();
+        let place = self.place();
+        let cursor = told.then(|| place.cursor());
         let (tell, fate) = oneshot::channel();
         self.pending.push_back(Pending {
-            place: place.clone(),
-            seq: self.here.seq,
+            seq: place.seq,
+            place,
+            past,
             fate,
         });
         let arrival = Arrival {
-            cursor: place.map(|place| place.cursor()),
+            cursor,
             // The stream may be gone by then; the cursor says the same.
             confirm: Some(Confirm::new(move |fate| drop(tell.send(fate)))),
             ..Arrival::new(event)

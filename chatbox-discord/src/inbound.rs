@@ -31,6 +31,7 @@ use chatbox_connector_api::event::{
     Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
 };
 use chatbox_connector_api::id::{EventId, ExternalId, Handle, Millis};
+use chatbox_connector_api::kit::claimed::{safe_mime, safe_name};
 use chatbox_connector_api::kit::quarantine::guarded;
 use chatbox_connector_api::kit::reactions::Reactions;
 use serde::Deserialize;
@@ -45,8 +46,6 @@ const EPOCH: i64 = 1_420_070_400_000;
 const HOUSE: [&str; 5] = ["start", "stop", "new", "status", "link"];
 /// Messages people write: plain, replies, commands' answers, thread starters.
 const SPOKEN: [u8; 2] = [0, 19];
-/// The longest name of a file.
-const MAX_NAME: usize = 120;
 
 /// What is remembered from dispatch to dispatch.
 #[derive(Debug)]
@@ -403,11 +402,11 @@ fn nobody() -> Sender {
 /// What a message says. Discord's markup is close enough to CommonMark to stand as it is.
 fn content(message: &Message) -> Option<Content> {
     let attachments = message.attachments.iter().map(|file| Attachment {
-        name: safe_name(&file.filename),
-        mime: file
-            .content_type
-            .clone()
-            .unwrap_or_else(|| "application/octet-stream".to_owned()),
+        name: safe_name(&file.filename, "file"),
+        mime: safe_mime(
+            file.content_type.as_deref().unwrap_or_default(),
+            "application/octet-stream",
+        ),
         size: file.size,
         media: Media::Pending {
             source: file.url.clone(),
@@ -418,32 +417,11 @@ fn content(message: &Message) -> Option<Content> {
         .as_ref()
         .filter(|_| message.kind == 19);
     let content = Content {
-        text: message.content.replace('\0', "\u{FFFD}"),
+        text: message.content.clone(),
         attachments: attachments.collect(),
         reply_to: reply.and_then(|to| Some(message_name(to.channel_id?.0, to.message_id?.0))),
         choices: Vec::new(),
     };
     let silent = content.text.is_empty() && content.attachments.is_empty();
     (!silent).then_some(content)
-}
-
-/// The last part of a path without control, direction and other invisible characters.
-fn safe_name(claimed: &str) -> String {
-    let last = claimed.rsplit(['/', '\\']).next().unwrap_or("");
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
-    };
-    let clean: String = last.chars().filter(|c| !hidden(*c)).collect();
-    let clean: String = clean
-        .trim()
-        .trim_start_matches('.')
-        .chars()
-        .take(MAX_NAME)
-        .collect();
-    if clean.is_empty() {
-        "file".to_owned()
-    } else {
-        clean
-    }
 }

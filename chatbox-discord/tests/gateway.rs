@@ -1,99 +1,17 @@
 //! The gateway's connection: where it is looked for, how often it is resumed, and what its end means.
 
-use async_trait::async_trait;
-use chatbox_connector_api::event::{Attachment, ChatKind, Event};
-use chatbox_connector_api::id::{MediaId, Seq};
+mod common;
+
+use chatbox_connector_api::event::ChatKind;
 use chatbox_connector_api::markup::parse;
-use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{
-    AdapterError, BlobError, Blobs, ByteStream, ChannelAdapter, Cursor, Egress, ErrorKind, Fate,
-    Inbound, Incoming, LinkState, OutMessage, Outbound, Verb,
+    AdapterError, ChannelAdapter, Cursor, ErrorKind, Inbound, OutMessage, Outbound, Verb,
 };
-use chatbox_discord::{Config, DiscordAdapter};
-use chatbox_fakes::discord::{Fault, Kind, On, Options, Say, Server};
+use chatbox_fakes::discord::{Fault, Kind, On, Options, Say};
+use common::{ADA, ROOM, adapter, discord, next, online};
 use futures_util::StreamExt;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-
-const TOKEN: &str = "MTAwMDAwMDAwMDAw.TEST.token-TEST-token-TEST-token";
-const SOON: Duration = Duration::from_secs(10);
-const ADA: u64 = 42;
-const ROOM: u64 = 200;
-
-/// A store without files.
-#[derive(Debug)]
-struct NoFiles;
-
-#[async_trait]
-impl Blobs for NoFiles {
-    async fn put(
-        &self,
-        _: &str,
-        _: &str,
-        max: u64,
-        _: ByteStream,
-    ) -> Result<Attachment, BlobError> {
-        Err(BlobError::TooLarge(max))
-    }
-
-    async fn open(&self, id: &MediaId) -> Result<(u64, ByteStream), BlobError> {
-        Err(BlobError::NotFound(id.clone()))
-    }
-
-    async fn remove(&self, _: &MediaId) -> Result<(), BlobError> {
-        Ok(())
-    }
-}
-
-async fn discord() -> Server {
-    let server = Server::start(Options {
-        token: TOKEN.to_owned(),
-        ..Options::default()
-    });
-    let server = server.await.expect("a free port");
-    server.channel(ROOM, Kind::Text(100));
-    server
-}
-
-fn adapter(server: &Server) -> DiscordAdapter {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let token = Secret::new(TOKEN);
-    let config = Config::new(Some(&server.base_url()), &token, Egress::Public);
-    let mut config = config.expect("good settings");
-    config.identify_wait = Duration::from_millis(20);
-    config.request = Duration::from_secs(2);
-    DiscordAdapter::new(config, Arc::new(NoFiles)).expect("an adapter")
-}
-
-/// The next event, stored as soon as it is there; and the cursor that came with it.
-async fn next(stream: &mut Inbound) -> Result<(Event, Option<Cursor>), AdapterError> {
-    let event = async {
-        loop {
-            let item = stream.next().await.expect("the stream goes on")?;
-            if let Incoming::Event(arrival) = item {
-                if let Some(confirm) = arrival.confirm {
-                    confirm.confirm(Fate::Stored(Seq(1)));
-                }
-                return Ok((arrival.event, arrival.cursor));
-            }
-        }
-    };
-    timeout(SOON, event).await.expect("soon")
-}
-
-/// Reads until it is connected.
-async fn online(stream: &mut Inbound) {
-    let connected = async {
-        loop {
-            let item = stream.next().await.expect("the stream goes on");
-            if let Incoming::Link(LinkState::Connected) = item.expect("it is let in") {
-                return;
-            }
-        }
-    };
-    timeout(SOON, connected).await.expect("soon");
-}
 
 /// How a stream ends.
 async fn end(stream: &mut Inbound) -> AdapterError {
@@ -111,7 +29,10 @@ fn place(url: &str, session: &str) -> Cursor {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_another_server_is_named_nobody_is_sent_to_discord() {
-    let (server, public) = (discord().await, place("wss://gateway.discord.gg/", "old"));
+    let (server, public) = (
+        discord(Options::default()).await,
+        place("wss://gateway.discord.gg/", "old"),
+    );
     let adapter = adapter(&server);
     // A session of Discord itself is asked for at the server that is named now, which has no such session.
     let mut stream = adapter
@@ -140,7 +61,7 @@ async fn where_another_server_is_named_nobody_is_sent_to_discord() {
         for resume in [None, Some(public.clone())] {
             server.clear_faults();
             server.fault(On::Gateway, fault.clone());
-            let adapter = self::adapter(&server);
+            let adapter = common::adapter(&server);
             let error = adapter.open(resume).await.err().expect("no gateway");
             assert_eq!(error.kind(), &kind, "{fault:?}: {error}");
         }
@@ -150,7 +71,7 @@ async fn where_another_server_is_named_nobody_is_sent_to_discord() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_needs_a_person_says_what_to_do_and_another_is_resumed() {
-    let server = discord().await;
+    let server = discord(Options::default()).await;
     let adapter = adapter(&server);
     let dm = server.person(ADA, "ada");
     let mut cursor = None;
@@ -176,7 +97,7 @@ async fn an_end_that_needs_a_person_says_what_to_do_and_another_is_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thread_is_a_chat_of_its_own_and_is_answered_there() {
     const THREAD: u64 = 201;
-    let server = discord().await;
+    let server = discord(Options::default()).await;
     server.channel(THREAD, Kind::Thread(100, ROOM));
     let adapter = adapter(&server);
     let mut stream = adapter.open(None).await.expect("a connection");
@@ -207,7 +128,7 @@ async fn a_thread_is_a_chat_of_its_own_and_is_answered_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_never_taken_up_is_given_up_after_three_tries() {
-    let server = discord().await;
+    let server = discord(Options::default()).await;
     let adapter = adapter(&server);
     let mut stream = adapter.open(None).await.expect("a connection");
     let dm = server.person(ADA, "ada");
@@ -230,4 +151,19 @@ async fn a_session_that_is_never_taken_up_is_given_up_after_three_tries() {
     let (event, _) = next(&mut stream).await.expect("an event");
     assert_eq!(event.body.content().expect("words").text, "and now?");
     assert_eq!(server.logins(), (2, 0), "a new session was begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_letter_costs_that_letter_alone() {
+    let server = discord(Options::default()).await;
+    let adapter = adapter(&server);
+    let mut stream = adapter.open(None).await.expect("a connection");
+    online(&mut stream).await;
+    server.raw(
+        r#"{"op": 0, "s": 9, "t": "MESSAGE_CREATE", "d": {"id": "77", "channel_id": "5", "author": {"id": "42"},
+            "content": "half \ud83d and \u0000"}}"#,
+    );
+    let (event, _) = next(&mut stream).await.expect("an event");
+    let text = &event.body.content().expect("words").text;
+    assert_eq!(text, "half \u{FFFD} and \u{FFFD}");
 }

@@ -16,8 +16,8 @@ use chatbox_connector_api::id::{EventId, ExternalId, Platform};
 use chatbox_connector_api::markup::Unit;
 use chatbox_connector_api::{
     AdapterError, BlobError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor,
-    DeliveryClass, ErrorKind, Identity, Inbound, Limits, MediaSource, Outbound, Receipt, Result,
-    TextLimit, Verb,
+    DeliveryClass, ErrorKind, Identity, Inbound, Leave, Limits, MediaSource, Outbound, Parts,
+    Receipt, Result, TextLimit, Verb,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use serde::de::IgnoredAny;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
 /// The platform's name.
@@ -51,6 +51,8 @@ pub struct SignalAdapter {
     blobs: Arc<dyn Blobs>,
     /// Two listeners would take each other's messages.
     alone: Arc<Semaphore>,
+    /// Tells the listener, if there is one, that nothing more is to be handed over.
+    leave: Arc<Notify>,
     link: Mutex<Link>,
     /// Whether it was ever to be listened to. Who is asked before that is being set up.
     opened: AtomicBool,
@@ -70,9 +72,19 @@ impl SignalAdapter {
             config: Arc::new(config),
             blobs,
             alone: Arc::new(Semaphore::new(1)),
+            leave: Arc::default(),
             link: Mutex::new(Link::Unlinked),
             opened: AtomicBool::new(false),
         })
+    }
+
+    /// It with its skills.
+    pub fn parts(self: Arc<Self>) -> Parts {
+        Parts {
+            media: Some(Arc::clone(&self) as Arc<dyn MediaSource>),
+            leave: Some(Arc::clone(&self) as Arc<dyn Leave>),
+            ..Parts::new(self)
+        }
     }
 
     /// How the account stands with its daemon, as far as it was seen.
@@ -302,7 +314,8 @@ impl ChannelAdapter for SignalAdapter {
         })?;
         let account = self.account_once_started().await?;
         let (client, config) = (Arc::clone(&self.client), Arc::clone(&self.config));
-        let opened = listen::listen(client, config, account, alone).await;
+        let leave = Arc::clone(&self.leave);
+        let opened = listen::listen(client, config, account, leave, alone).await;
         opened.map_err(|failure| self.failed(failure, Effect::Repeatable))
     }
 
@@ -318,6 +331,12 @@ impl ChannelAdapter for SignalAdapter {
             }
             _ => self.act(&request).await.map(|()| Receipt::default()),
         }
+    }
+}
+
+impl Leave for SignalAdapter {
+    fn leave(&self) {
+        self.leave.notify_one();
     }
 }
 

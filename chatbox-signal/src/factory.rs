@@ -6,8 +6,7 @@ use crate::outbound::SignalDialect;
 use async_trait::async_trait;
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Manifest, MediaSource, Parts, Result, Secrets, SettingSpec,
-    Settings,
+    AdapterContext, AdapterFactory, Manifest, Parts, Result, Secrets, SettingSpec, Settings,
 };
 use std::sync::Arc;
 
@@ -63,10 +62,6 @@ impl AdapterFactory for Signal {
         let written: Written = settings.parse()?;
         let (endpoint, account) = (written.api_base.as_deref(), written.account.as_deref());
         let config = Config::new(endpoint, account, context.egress)?;
-        let adapter = Arc::new(SignalAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(SignalAdapter::new(config, context.blobs)?).parts())
     }
 }

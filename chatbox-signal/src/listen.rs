@@ -4,6 +4,9 @@
 //! very connection, which accounts there are: the answer is the sign of life, and tells when ours is gone. Over HTTP the
 //! events are the subscription and the daemon's own comments the sign of life. It reconnects never: whatever ends the
 //! connection ends the stream. Nothing is read before the house asks for more, and what was read is handed on at once.
+//!
+//! The daemon takes no acknowledgement and forgets what it has handed over. Whoever stops in order ends the subscription first and
+//! reads on until the daemon says that it has; over HTTP there is no such question.
 
 use crate::client::{Client, Lines, MAX_LINE, Said, text};
 use crate::config::Config;
@@ -19,7 +22,7 @@ use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
 /// The id of the request that subscribes; later ones are signs of life.
@@ -38,6 +41,12 @@ struct Whose<'a> {
 pub(crate) struct Account {
     /// Its number.
     pub(crate) number: String,
+}
+
+/// Which subscription.
+#[derive(Serialize)]
+struct Which {
+    subscription: i64,
 }
 
 /// Nothing to say.
@@ -72,6 +81,13 @@ struct Listener {
     ask: Option<Instant>,
     /// The id of the last request.
     last: u64,
+    /// Tells when nothing more is to be handed over.
+    leave: Arc<Notify>,
+    leaving: bool,
+    /// What there is to end, once the daemon has said so.
+    subscription: Option<i64>,
+    /// The request that ends it.
+    farewell: Option<u64>,
     closed: bool,
     /// At most one listener per adapter.
     _alone: OwnedSemaphorePermit,
@@ -82,6 +98,7 @@ pub(crate) async fn listen(
     client: Arc<Client>,
     config: Arc<Config>,
     account: String,
+    leave: Arc<Notify>,
     alone: OwnedSemaphorePermit,
 ) -> std::result::Result<Inbound, Failure> {
     let mut ready = VecDeque::new();
@@ -105,6 +122,10 @@ pub(crate) async fn listen(
         ready,
         ask: None,
         last: SUBSCRIBE,
+        leave,
+        leaving: false,
+        subscription: None,
+        farewell: None,
         closed: false,
         _alone: alone,
     };
@@ -136,6 +157,10 @@ impl Listener {
         let failed = |failure: Failure| failure.into_error(Effect::Repeatable);
         let ask = self.ask;
         let heard = tokio::select! {
+            () = self.leave.notified() => {
+                self.leaving = true;
+                return self.say_farewell().await.map_err(failed);
+            }
             heard = self.feed.next() => heard.map_err(failed)?,
             () = sleep_until(ask.unwrap_or_else(Instant::now)), if ask.is_some() => {
                 self.ask = None;
@@ -165,13 +190,34 @@ impl Listener {
             .await
     }
 
+    /// Ends the subscription, once there is one.
+    async fn say_farewell(&mut self) -> std::result::Result<(), Failure> {
+        let Feed::Lines(lines) = &mut self.feed else {
+            self.closed = true;
+            return Ok(());
+        };
+        if let (true, Some(subscription)) = (self.leaving, self.subscription.take()) {
+            self.last += 1;
+            self.ask = None;
+            self.farewell = Some(self.last);
+            let which = Which { subscription };
+            let farewell = text(self.last, "unsubscribeReceive", &which)?;
+            lines.say(farewell).await?;
+        }
+        Ok(())
+    }
+
     async fn line(&mut self, line: &str) -> Result<()> {
         let Some(said) = Said::read(line) else {
             tracing::warn!(target: "chatbox_signal::listen", bytes = line.len(), "a line that is no JSON-RPC was passed over");
             return Ok(());
         };
         match (said.id, &said.method, said.params) {
-            (Some(id), _, _) => self.answered(id, said),
+            (Some(id), _, _) => {
+                self.answered(id, said)?;
+                let failed = |failure: Failure| failure.into_error(Effect::Repeatable);
+                self.say_farewell().await.map_err(failed)
+            }
             (None, Some(method), Some(params)) if method == "receive" => {
                 let params = params.get().to_owned();
                 self.received(&params).await;
@@ -186,6 +232,11 @@ impl Listener {
         if id != self.last {
             return Ok(());
         }
+        // Whatever it says: what was handed over came before.
+        if self.farewell == Some(id) {
+            self.closed = true;
+            return Ok(());
+        }
         let gone = || {
             let account = self.account.clone();
             let link = Link::Ready { account };
@@ -197,7 +248,7 @@ impl Listener {
         };
         if id == SUBSCRIBE {
             let subscription: std::result::Result<i64, _> = said.answer("subscribeReceive");
-            subscription.map_err(error)?;
+            self.subscription = Some(subscription.map_err(error)?);
         } else {
             let accounts = said.answer::<Vec<Account>>("listAccounts").map_err(error)?;
             if !accounts.iter().any(|it| it.number == self.account) {

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chatbox_connector_api::conformance::{
-    self, Did, Fault, File, Level, Outcome, Room, Said, Sent, Shown, Vendor, Who, Wire,
+    self, Did, Fault, File, Level, Room, Said, Sent, Shown, Vendor, Who, Wire,
 };
 use chatbox_connector_api::id::{ExternalId, Handle};
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Egress, Manifest, MediaSource, Parts, Result, Secrets, Settings,
+    AdapterContext, AdapterFactory, Egress, Manifest, Parts, Result, Secrets, Settings,
 };
 use chatbox_fakes::signal::{self, Say, Server, uuid};
 use chatbox_signal::{Config, Signal, SignalAdapter};
@@ -25,10 +25,15 @@ const ACCOUNT: &str = "+4915100000000";
 const UNREACHABLE: Duration = Duration::from_millis(250);
 
 /// What it has no claim to: the log is not Signal's; the daemon never learns what is safe and hands nothing out twice; a
+<<<<<<< HEAD
 /// send in doubt cannot be looked up; there are no secrets, buttons, drafts and albums, and of a message only ten
 /// changes, each of which rings. And, as the daemon takes no
 /// acknowledgement, what is on its way to a reader that stops is lost: no flood over restarts comes in whole.
 const NOT_OFFERED: [&str; 14] = [
+=======
+/// send in doubt cannot be looked up; there are no secrets, buttons, drafts and albums.
+const NOT_OFFERED: [&str; 12] = [
+>>>>>>> h1
     "commit-first",
     "failed-commit",
     "resumes",
@@ -42,7 +47,6 @@ const NOT_OFFERED: [&str; 14] = [
     "drafts",
     "grows",
     "albums",
-    "flood",
 ];
 
 /// Builds the adapter as [`Signal`] does, with a test's patience.
@@ -65,11 +69,7 @@ impl AdapterFactory for Impatient {
         let mut config = Config::new(Some(&self.endpoint), None, Egress::Public)?;
         config.beat = Duration::from_millis(400);
         config.request = Duration::from_secs(2);
-        let adapter = Arc::new(SignalAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(SignalAdapter::new(config, context.blobs)?).parts())
     }
 }
 
@@ -235,16 +235,12 @@ impl Vendor for SignalVendor {
         all.iter().map(Self::seen).collect()
     }
 
-    /// What was handed to a connection is gone.
+    /// What was handed to a connection is gone, unless whoever reads it stops in order.
     fn resends(&self) -> bool {
         false
     }
 
     async fn redeliver(&self, message: &str) -> Did {
-        // The crowd of the flood, over restarts: see `NOT_OFFERED`.
-        if author(message).is_some_and(|it| it >= 100) {
-            return Did::NotOffered;
-        }
         self.server.repeat(time(message));
         Did::Done
     }
@@ -370,12 +366,6 @@ impl Vendor for SignalVendor {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms() {
     let report = conformance::run(|| Box::new(SignalVendor::start())).await;
-    report.require(Level::Gold);
-    // All that Signal offers is claimed, and nothing is left unproven.
-    let others = report
-        .findings
-        .iter()
-        .filter(|it| it.outcome != Outcome::Passed);
-    let others: Vec<_> = others.map(|it| it.id).collect();
-    assert_eq!(others, NOT_OFFERED);
+    // All that it offers bots is claimed, and nothing is left unproven.
+    report.require_all_but(Level::Gold, &NOT_OFFERED);
 }

@@ -1,9 +1,12 @@
 //! What was said while nobody listened: conversations, their messages, and the threads in them.
 
 use crate::client::Client;
-use crate::inbound::{Channel, Message, Ts};
+use crate::inbound::{Channel, Dated, Message, Ts};
+use chatbox_connector_api::kit::repair::repair;
 use chatbox_connector_api::{AdapterError, ErrorKind, Result};
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
@@ -27,6 +30,46 @@ struct More {
     next_cursor: String,
 }
 
+/// A message of the past, read by itself: one that cannot be read stops no other.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) dated: Dated,
+    /// `None` where more of it than its place cannot be read.
+    pub(crate) message: Option<Message>,
+    pub(crate) json: Box<RawValue>,
+}
+
+impl Said {
+    /// What has no timestamp has no place in the past.
+    fn read(json: Box<RawValue>) -> Option<Self> {
+        let json = match repair(json.get()) {
+            Cow::Borrowed(_) => json,
+            Cow::Owned(text) => RawValue::from_string(text).ok()?,
+        };
+        let dated = match serde_json::from_str::<Dated>(json.get()) {
+            Ok(dated) => dated,
+            Err(error) => {
+                tracing::warn!(%error, "a message of the past without a place in it");
+                return None;
+            }
+        };
+        let message = serde_json::from_str(json.get());
+        let message = message.inspect_err(|error| {
+            tracing::warn!(%error, "a message of the past that cannot be read");
+        });
+        let message = message.ok();
+        Some(Self {
+            dated,
+            message,
+            json,
+        })
+    }
+
+    pub(crate) fn ts(&self) -> &Ts {
+        &self.dated.ts
+    }
+}
+
 /// The conversations we are in. A kind that we may not list is left out.
 pub(crate) async fn conversations(client: &Client) -> Result<Vec<Channel>> {
     let mut all = Vec::new();
@@ -45,7 +88,7 @@ pub(crate) async fn conversations(client: &Client) -> Result<Vec<Channel>> {
 async fn of_kind(client: &Client, kind: &str) -> Result<Vec<Channel>> {
     #[derive(Deserialize)]
     struct Listed {
-        channels: Vec<Channel>,
+        channels: Vec<Box<RawValue>>,
         #[serde(default)]
         response_metadata: More,
     }
@@ -58,7 +101,10 @@ async fn of_kind(client: &Client, kind: &str) -> Result<Vec<Channel>> {
             ("cursor", next),
         ];
         let page: Listed = client.ask("users.conversations", &with).await?;
-        all.extend(page.channels.into_iter().filter(|it| !it.is_archived));
+        let channels = page.channels.iter();
+        let channels =
+            channels.filter_map(|it| serde_json::from_str::<Channel>(&repair(it.get())).ok());
+        all.extend(channels.filter(|it| !it.is_archived));
         next = page.response_metadata.next_cursor;
         if next.is_empty() {
             return Ok(all);
@@ -83,7 +129,7 @@ pub(crate) struct From {
 #[derive(Debug, Default)]
 pub(crate) struct Past {
     /// Oldest first.
-    pub(crate) messages: Vec<Message>,
+    pub(crate) messages: Vec<Said>,
     /// From when on something may be missing.
     pub(crate) gap: Option<Ts>,
 }
@@ -93,14 +139,15 @@ pub(crate) async fn read(client: &Client, channel: &str, from: &From) -> Result<
     let mut past = Past::default();
     let mut threads: BTreeSet<Ts> = from.threads.keys().cloned().collect();
     let (pages, whole) = pages(client, "conversations.history", channel, None, &from.own).await?;
-    for message in pages {
-        let root = &message.ts;
+    for said in pages {
+        let root = said.ts();
         let since = from.threads.get(root).unwrap_or(&from.others);
-        if message.latest_reply.as_ref().is_some_and(|it| it > since) {
+        let latest = said.dated.latest_reply.as_ref();
+        if latest.is_some_and(|it| it > since) {
             threads.insert(root.clone());
         }
-        if message.ts > from.own {
-            past.messages.push(message);
+        if *root > from.own {
+            past.messages.push(said);
         }
     }
     if !whole {
@@ -117,8 +164,8 @@ pub(crate) async fn read(client: &Client, channel: &str, from: &From) -> Result<
             Err(error) => return Err(error),
         }
     }
-    past.messages.sort_by(|one, other| one.ts.cmp(&other.ts));
-    past.messages.dedup_by(|one, other| one.ts == other.ts);
+    past.messages.sort_by(|one, other| one.ts().cmp(other.ts()));
+    past.messages.dedup_by(|one, other| one.ts() == other.ts());
     Ok(past)
 }
 
@@ -128,10 +175,10 @@ pub(crate) async fn replies(
     channel: &str,
     root: &Ts,
     since: &Ts,
-) -> Result<(Vec<Message>, bool)> {
+) -> Result<(Vec<Said>, bool)> {
     let method = "conversations.replies";
     let (messages, whole) = pages(client, method, channel, Some(root), since).await?;
-    let fits = |it: &Message| it.ts != *root && it.ts > *since;
+    let fits = |it: &Said| it.ts() != root && it.ts() > since;
     Ok((messages.into_iter().filter(fits).collect(), whole))
 }
 
@@ -142,7 +189,7 @@ async fn pages(
     channel: &str,
     root: Option<&Ts>,
     since: &Ts,
-) -> Result<(Vec<Message>, bool)> {
+) -> Result<(Vec<Said>, bool)> {
     let (mut all, mut next) = (Vec::new(), String::new());
     for _ in 0..MAX_PAGES {
         let mut with = vec![
@@ -155,8 +202,10 @@ async fn pages(
             with.extend([("ts", root.0.clone()), ("oldest", since.0.clone())]);
         }
         let page = patiently(client, method, &with).await?;
-        let back = page.messages.iter().any(|it| it.ts <= *since);
-        all.extend(page.messages);
+        let messages = page.messages.into_iter().filter_map(Said::read);
+        let before = all.len();
+        all.extend(messages);
+        let back = all[before..].iter().any(|it| it.ts() <= since);
         next = page.response_metadata.next_cursor;
         if next.is_empty() || !page.has_more || (back && root.is_none()) {
             return Ok((all, true));
@@ -179,7 +228,7 @@ async fn patiently(client: &Client, method: &str, with: &[(&str, String)]) -> Re
 
 #[derive(Deserialize)]
 struct Page {
-    messages: Vec<Message>,
+    messages: Vec<Box<RawValue>>,
     #[serde(default)]
     has_more: bool,
     #[serde(default)]
@@ -217,7 +266,8 @@ pub(crate) async fn find(
             None => "conversations.history",
         };
         let page: Page = client.ask(method, &with).await?;
-        let found = page.messages.into_iter().find(&is_it);
+        let messages = page.messages.into_iter().filter_map(Said::read);
+        let found = messages.filter_map(|it| it.message).find(&is_it);
         next = page.response_metadata.next_cursor;
         if found.is_some() || next.is_empty() {
             return Ok(found);
@@ -229,8 +279,8 @@ pub(crate) async fn find(
     ))
 }
 
-/// One message, by its name.
-pub(crate) async fn one(client: &Client, channel: &str, ts: &Ts) -> Result<Option<Message>> {
+/// One message, by its name: where it stands.
+pub(crate) async fn one(client: &Client, channel: &str, ts: &Ts) -> Result<Option<Dated>> {
     let with = [
         ("channel", channel.to_owned()),
         ("ts", ts.0.clone()),
@@ -240,5 +290,6 @@ pub(crate) async fn one(client: &Client, channel: &str, ts: &Ts) -> Result<Optio
         ("limit", "10".to_owned()),
     ];
     let page: Page = client.ask("conversations.replies", &with).await?;
-    Ok(page.messages.into_iter().find(|it| it.ts == *ts))
+    let messages = page.messages.into_iter().filter_map(Said::read);
+    Ok(messages.map(|it| it.dated).find(|it| it.ts == *ts))
 }

@@ -8,9 +8,10 @@ mod tests;
 mod text;
 mod wire;
 
-pub(crate) use wire::{Callback, Channel, Frame, Message, Ts};
+pub(crate) use wire::{Callback, Channel, Dated, Frame, Message, Ts};
 
 use crate::emoji;
+use crate::history::Said;
 use crate::outbound::message_name;
 use chatbox_connector_api::event::{
     Action, Attachment, ChatKind, Content, Event, EventBody, Media, Place, Sender,
@@ -121,13 +122,30 @@ impl Reader {
         })
     }
 
-    /// A message from a conversation's past.
-    pub(crate) fn late(&mut self, channel: &str, message: &Message) -> Option<Event> {
-        let event = guarded(|| self.said(message, Some(channel))).flatten();
-        event.map(|event| Event {
+    /// A message from a conversation's past. One that cannot be read, or on which we crash, is kept as something unsupported.
+    pub(crate) fn late(&mut self, channel: &str, said: &Said) -> Option<Event> {
+        let read = said.message.as_ref();
+        let event = read.and_then(|message| guarded(|| self.said(message, Some(channel))));
+        let event = match event {
+            Some(event) => event?,
+            None => self.lost(channel, &said.dated),
+        };
+        Some(Event {
             late: true,
+            raw: Some(Arc::from(said.json.clone())),
             ..event
         })
+    }
+
+    /// A message of which no more is known than where it stands.
+    fn lost(&self, channel: &str, dated: &Dated) -> Event {
+        let body = EventBody::Unsupported {
+            what: "message that cannot be read".to_owned(),
+        };
+        let answered = dated.thread_ts.as_ref().filter(|ts| **ts != dated.ts);
+        let place = self.place(channel, None, answered);
+        let id = message_name(channel, &dated.ts.0);
+        bare(id, place, self.sender("unknown"), dated.ts.millis(), body)
     }
 
     pub(crate) fn know(&mut self, channel: &Channel) {
@@ -411,7 +429,13 @@ impl Reader {
             found.thread_ts.as_ref(),
         );
         let at = found.event_ts.map_or_else(now, |ts| ts.millis());
-        let id = EventId::new(format!("x{name}"));
+        let spoken = kind.subtype.is_none_or(|it| SPOKEN.contains(&it.as_str()));
+        let spoken = spoken && kind.kind == "message";
+        // A message is named as its conversation's past names it.
+        let id = match found.ts.filter(|_| spoken) {
+            Some(ts) => message_name(&found.channel, &ts.0),
+            None => EventId::new(format!("x{name}")),
+        };
         Some(bare(id, place, self.sender("unknown"), at, body))
     }
 }

@@ -261,7 +261,11 @@ impl Link {
     async fn show_life(&mut self) -> Result<()> {
         let silent = self.life.elapsed();
         if silent > self.config.heartbeat && self.held.len() < MAX_HELD {
-            return Err(lost("nothing is heard from Slack"));
+            let silence = "nothing is heard from Slack";
+            let reason = silence.to_owned();
+            let link = LinkState::Degraded { reason };
+            self.ready.push_back(Ok(Incoming::Link(link)));
+            return Err(lost(silence));
         }
         self.beat = Instant::now() + self.config.heartbeat / 2;
         self.socket.ping().await

@@ -3,6 +3,7 @@
 //! Nobody is called by what an agent says, and no link gets a preview: a preview is a visit to an address that an agent wrote
 //! and nobody clicked.
 
+mod address;
 mod markdown;
 mod mrkdwn;
 mod place;

@@ -328,10 +328,72 @@ async fn what_cannot_be_read_is_kept_where_it_happened_and_acknowledged() {
         matches!(&event.body, EventBody::Unsupported { what } if what == "message that cannot be read")
     );
     assert_eq!(event.chat.handle.as_str(), im_of(ADA));
+    // It is named as the past names it, so that it is not read there once more.
+    let ts = "1700000000.000100";
+    house
+        .server
+        .event(&json!({"type": "message", "channel": im_of(ADA), "ts": ts, "text": 7}));
+    let named = ear.hear().await.id;
+    assert_eq!(named.as_str(), format!("{}/{ts}", im_of(ADA)));
     house.server.envelope("a_kind_of_tomorrow", json!({}));
     house.server.raw("no JSON");
     ear.idle(PAUSE).await;
     assert_eq!(house.server.unacknowledged(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_the_past_that_cannot_be_read_costs_itself_alone() {
+    let house = house(Options::default()).await;
+    let (im, server) = (im_of(ADA), &house.server);
+    let mut ear = house.listen(None).await;
+    server.say(&im, ADA, "heard");
+    assert_eq!(text(&ear.hear().await), "heard");
+    let cursor = ear.cursor.clone();
+    drop(ear);
+    let odd = [
+        json!({"text": {"not": "a text"}}),
+        json!({"files": "none", "thread_ts": 7, "user": [1]}),
+        // What senders hid may be anything.
+        json!({"metadata": {"event_type": 7, "event_payload": {"key": {"deep": [1, 2]}}}}),
+        json!({"metadata": "all of it"}),
+        json!({"ts": "never"}),
+    ];
+    let mut names = Vec::new();
+    for (nth, fields) in odd.into_iter().enumerate() {
+        let ts = server.say(&im, ADA, &format!("odd {nth}"));
+        server.warp(&im, &ts, fields);
+        names.push(format!("{im}/{ts}"));
+    }
+    server.say(&im, ADA, "after all of them");
+    let mut ear = house.listen(cursor).await;
+    let mut heard = Vec::new();
+    for name in &names[..4] {
+        let event = ear.hear().await;
+        assert_eq!((event.id.as_str(), event.late), (name.as_str(), true));
+        heard.push(match &event.body {
+            EventBody::Unsupported { what } => what.clone(),
+            _ => text(&event),
+        });
+    }
+    let lost = "message that cannot be read";
+    assert_eq!(heard, [lost, lost, "odd 2", "odd 3"]);
+    // What has no place in the past is passed over.
+    assert_eq!(text(&ear.hear().await), "after all of them");
+    let cursor = ear.cursor.clone();
+    drop(ear);
+    // It is behind the place, in this process and another.
+    let other = house::adapter(
+        server,
+        &Options::default().token,
+        &Options::default().app_token,
+        |_| {},
+    );
+    let again = house::House {
+        server: house.server,
+        adapter: other,
+    };
+    let mut ear = again.listen(cursor).await;
+    ear.idle(PAUSE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,8 @@ use chatbox_connector_api::id::{EventId, ExternalId, Platform};
 use chatbox_connector_api::markup::Unit;
 use chatbox_connector_api::{
     AdapterError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor, DeliveryClass,
-    ErrorKind, Identity, Inbound, Limits, MediaSource, Outbound, Receipt, Result, Setup, TextLimit,
-    Verb,
+    ErrorKind, Identity, Inbound, Limits, MediaSource, Outbound, Parts, Receipt, Result, Setup,
+    TextLimit, Verb,
 };
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -54,6 +54,15 @@ impl TelegramAdapter {
             blobs,
             alone: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// It with its skills.
+    pub fn parts(self: Arc<Self>) -> Parts {
+        Parts {
+            media: Some(Arc::clone(&self) as Arc<dyn MediaSource>),
+            setup: Some(Arc::clone(&self) as Arc<dyn Setup>),
+            ..Parts::new(self)
+        }
     }
 
     async fn me(&self) -> Result<User> {

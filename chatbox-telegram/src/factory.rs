@@ -6,8 +6,8 @@ use crate::outbound::TelegramDialect;
 use async_trait::async_trait;
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Manifest, MediaSource, Parts, Result, SecretSpec, Secrets,
-    SettingSpec, Settings, Setup,
+    AdapterContext, AdapterFactory, Manifest, Parts, Result, SecretSpec, Secrets, SettingSpec,
+    Settings,
 };
 use std::sync::Arc;
 
@@ -57,11 +57,6 @@ impl AdapterFactory for Telegram {
         let written: Written = settings.parse()?;
         let token = secrets.require(TOKEN)?;
         let config = Config::new(written.api_base.as_deref(), token, context.egress)?;
-        let adapter = Arc::new(TelegramAdapter::new(config, context.blobs)?);
-        Ok(Parts {
-            media: Some(Arc::clone(&adapter) as Arc<dyn MediaSource>),
-            setup: Some(Arc::clone(&adapter) as Arc<dyn Setup>),
-            ..Parts::new(adapter)
-        })
+        Ok(Arc::new(TelegramAdapter::new(config, context.blobs)?).parts())
     }
 }

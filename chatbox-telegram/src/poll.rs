@@ -146,10 +146,20 @@ impl Poll {
             return self.wait(pause).await;
         }
         self.all_confirmed().await?;
+        let asked = Instant::now();
         match self.ask().await {
             Ok(updates) => self.answered(&updates),
             Err(Failure::Refused(refusal)) => self.refused(refusal),
-            Err(failure) => Err(failure.into_error(Effect::Repeatable)),
+            Err(failure) => {
+                let error = failure.into_error(Effect::Repeatable);
+                // Every poll is answered, with nothing if there is nothing.
+                if self.heard && asked.elapsed() >= self.config.poll + self.config.poll_grace {
+                    let reason = error.to_string();
+                    let link = LinkState::Degraded { reason };
+                    self.ready.push_back(Ok(Incoming::Link(link)));
+                }
+                Err(error)
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod ledger;
 mod mirror;
 #[cfg(feature = "remote")]
 mod process;
+mod proxy;
 mod report;
 mod rules;
 mod tap;
@@ -27,6 +28,7 @@ mod world;
 
 #[cfg(feature = "remote")]
 pub use process::Process;
+pub use proxy::Proxy;
 pub use report::{Finding, Level, Outcome, Report};
 pub use vendor::{Did, Fault, File, Pressed, Room, Said, Sent, Shown, Vendor, Who, Wire};
 

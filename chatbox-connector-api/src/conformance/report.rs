@@ -96,6 +96,18 @@ impl Report {
         );
     }
 
+    /// The same, and every rule but these passed: what is not claimed is named.
+    ///
+    /// # Panics
+    /// As [`Report::require`]; and when another rule did not pass, or one of these did.
+    pub fn require_all_but(&self, level: Level, not_claimed: &[&str]) {
+        self.require(level);
+        let findings = self.findings.iter();
+        let others = findings.filter(|it| it.outcome != Outcome::Passed);
+        let others: Vec<&str> = others.map(|it| it.id).collect();
+        assert_eq!(others, not_claimed, "the rules that did not pass");
+    }
+
     fn write(&self, folder: &Path) -> io::Result<()> {
         let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let name = package.as_deref().and_then(Path::file_name);

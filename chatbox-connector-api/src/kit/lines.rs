@@ -5,6 +5,7 @@
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     text: String,
+    units: usize,
     /// What every further line begins with.
     prefix: String,
     /// A line has ended and the next one's prefix is not yet written.
@@ -31,6 +32,16 @@ impl Lines {
         self.text
     }
 
+    /// How long it is, in UTF-16 units.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Whether lines begin with nothing.
+    pub fn is_outermost(&self) -> bool {
+        self.prefix.is_empty()
+    }
+
     /// Whether nothing is on the line yet.
     pub fn is_at_start(&self) -> bool {
         self.at_start || self.line().is_empty()
@@ -55,12 +66,12 @@ impl Lines {
                     // A line with nothing on it still belongs to its surroundings.
                     self.begin();
                 }
-                self.text.push('\n');
+                self.add("\n");
                 self.at_start = true;
             }
             if !line.is_empty() {
                 self.begin();
-                self.text.push_str(line);
+                self.add(line);
             }
         }
     }
@@ -68,19 +79,20 @@ impl Lines {
     /// Writes a character that ends no line.
     pub fn push(&mut self, c: char) {
         self.begin();
-        self.text.push(c);
+        self.add(c.encode_utf8(&mut [0; 4]));
     }
 
     /// Writes what was written [`Lines::inside`].
     pub fn append(&mut self, inner: &Self) {
         self.begin();
-        self.text.push_str(&inner.text);
+        self.add(&inner.text);
     }
 
     /// Begins the line, if it has not begun.
     pub fn begin(&mut self) {
         if std::mem::take(&mut self.at_start) {
             self.text.push_str(&self.prefix);
+            self.units += self.prefix.encode_utf16().count();
         }
     }
 
@@ -98,14 +110,30 @@ impl Lines {
         self.prefix.truncate(outer);
     }
 
-    /// Writes something on lines of its own that begin with nothing.
-    pub fn put_at_margin(&mut self, text: &str) {
+    /// From now on lines begin with nothing, the first of them a new one. What they began with: for [`Lines::leave_margin`].
+    pub fn enter_margin(&mut self) -> String {
         let outer = std::mem::take(&mut self.prefix);
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.put("\n");
         }
-        self.put(text);
+        outer
+    }
+
+    /// Every line begins with what it began with before.
+    pub fn leave_margin(&mut self, outer: String) {
         self.prefix = outer;
+    }
+
+    /// Writes something on lines of its own that begin with nothing.
+    pub fn put_at_margin(&mut self, text: &str) {
+        let outer = self.enter_margin();
+        self.put(text);
+        self.leave_margin(outer);
+    }
+
+    fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.units += text.encode_utf16().count();
     }
 }
 
@@ -127,7 +155,10 @@ mod tests {
         assert_eq!((lines.line(), lines.last()), ("e", Some('e')));
         lines.put_at_margin("code\ncode");
         lines.leave(quote);
-        lines.put("\nf");
-        assert_eq!(lines.as_str(), "a\n> b\n> \n> cd\n> e\ncode\ncode\nf");
+        lines.put("\nf😀");
+        lines.push('g');
+        let units = lines.as_str().encode_utf16().count();
+        assert_eq!(lines.units(), units);
+        assert_eq!(lines.as_str(), "a\n> b\n> \n> cd\n> e\ncode\ncode\nf😀g");
     }
 }

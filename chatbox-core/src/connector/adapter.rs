@@ -68,6 +68,12 @@ pub trait Reconcile: Debug + Send + Sync + 'static {
     async fn look_up(&self, out: &Outbound) -> Result<Option<Receipt>>;
 }
 
+/// Stops in order, where the platform forgets what it has handed over and what is on its way would be lost.
+pub trait Leave: Debug + Send + Sync + 'static {
+    /// Nothing more is to be handed over: the open stream, if there is one, hands on what is on its way, and ends. Must not block.
+    fn leave(&self);
+}
+
 /// What the operator clicks next.
 pub trait Setup: Debug + Send + Sync + 'static {
     /// A link that carries a pairing code to the platform, so that opening it makes the person known.
@@ -85,6 +91,8 @@ pub struct Parts {
     pub history: Option<Arc<dyn History>>,
     /// Resolves doubt.
     pub reconcile: Option<Arc<dyn Reconcile>>,
+    /// Stops in order.
+    pub leave: Option<Arc<dyn Leave>>,
     /// Knows the next click.
     pub setup: Option<Arc<dyn Setup>>,
 }
@@ -97,6 +105,7 @@ impl Parts {
             media: None,
             history: None,
             reconcile: None,
+            leave: None,
             setup: None,
         }
     }

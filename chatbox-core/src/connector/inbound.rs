@@ -28,7 +28,8 @@ pub enum Incoming {
     Event(Arrival),
     /// The platform answered on this very connection. The only source of health.
     Alive,
-    /// The state of the link changed.
+    /// The state of the link changed. A connection that showed life and ends behind `Degraded` was lost to silence: it is shown
+    /// as degraded while it is opened again.
     Link(LinkState),
     /// Events may be missing from this time on and cannot be fetched.
     Gap {

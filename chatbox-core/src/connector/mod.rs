@@ -12,7 +12,7 @@ mod inbound;
 mod outbound;
 mod transcript;
 
-pub use adapter::{ChannelAdapter, History, Identity, MediaSource, Parts, Reconcile, Setup};
+pub use adapter::{ChannelAdapter, History, Identity, Leave, MediaSource, Parts, Reconcile, Setup};
 pub use capability::{Capabilities, DeliveryClass, Limits, TextLimit};
 pub use error::{AdapterError, ErrorKind, Scope, Verdict};
 pub use factory::{

@@ -24,6 +24,8 @@ use tracing::Instrument;
 const BATCH: usize = 256;
 /// A stream that stayed up so long has recovered: the next loss waits briefly again.
 const RECOVERED: Duration = Duration::from_secs(60);
+/// So long a connection that is stopped may take to hand on what is on its way.
+const LEAVE: Duration = Duration::from_secs(2);
 /// How many files of one connection are fetched at once.
 const FETCHES: usize = 4;
 /// How long one file may take.
@@ -38,7 +40,7 @@ pub(crate) async fn run(house: Arc<House>, link: Arc<Link>) {
         true => by_turns(&house, &link).await,
         false => tokio::select! {
             () = stay(&house, &link, None) => {}
-            () = told_to_stop(&house, &link) => {}
+            () = told_to_leave(&house, &link) => {}
         },
     }
     stopped(&link);
@@ -49,6 +51,19 @@ pub(super) async fn told_to_stop(house: &House, link: &Link) {
         () = link.stop.cancelled() => {}
         () = house.closing.cancelled() => {}
     }
+}
+
+/// The same, once what was on its way had its time. Whoever waits for this goes on reading.
+async fn told_to_leave(house: &House, link: &Link) {
+    told_to_stop(house, link).await;
+    if let Some(leave) = &link.parts.leave {
+        leave.leave();
+        sleep(LEAVE).await;
+    }
+}
+
+fn is_stopped(house: &House, link: &Link) -> bool {
+    link.stop.is_cancelled() || house.closing.is_cancelled()
 }
 
 /// Keeps it open whenever it is ours. What we hold is given back when we are told to stop, so that nobody has to wait for
@@ -63,10 +78,11 @@ async fn by_turns(house: &Arc<House>, link: &Arc<Link>) {
         tokio::select! {
             biased;
             _lost = lease.hold(house, stay(house, link, Some(lease.fence))) => {}
-            () = told_to_stop(house, link) => {
-                stopped(link);
-                return lease.give_back(house).await;
-            }
+            () = told_to_leave(house, link) => {}
+        }
+        if is_stopped(house, link) {
+            stopped(link);
+            return lease.give_back(house).await;
         }
         tracing::warn!("this node does not read the connection any more");
         link.set_state(LinkState::Elsewhere);
@@ -85,7 +101,7 @@ async fn stay(house: &Arc<House>, link: &Arc<Link>, fence: Option<Fence>) {
         let reading = AssertUnwindSafe(read(house, link, fence, &fetches)).catch_unwind();
         let lost = reading.await;
         let lost = lost.unwrap_or_else(|_| Lost::Broken("the adapter crashed".to_owned()));
-        if let Lost::Fenced = lost {
+        if matches!(lost, Lost::Fenced) || is_stopped(house, link) {
             return;
         }
         losses = if began.elapsed() > RECOVERED {
@@ -103,11 +119,22 @@ fn stopped(link: &Link) {
     });
 }
 
+/// What a connection has shown since it was opened.
+#[derive(Clone, Copy, Default)]
+struct Shown {
+    /// That the platform answers on it.
+    life: bool,
+    /// That it did, and does not any more.
+    fades: bool,
+}
+
 /// Why a connection was lost.
 enum Lost {
     Adapter(AdapterError),
+    /// It showed life, and its adapter said that it fades before it ended.
+    Faded(AdapterError),
     Store(StoreError),
-    Silent(Duration),
+    Silent(Duration, Shown),
     Broken(String),
     Ended,
     Fenced,
@@ -138,12 +165,20 @@ fn report(house: &House, link: &Link, lost: Lost, losses: u32) -> Duration {
                 }
             }
         },
+        Lost::Faded(error) => LinkState::Degraded {
+            reason: error.to_string(),
+        },
         Lost::Store(error) => LinkState::Down {
             reason: error.to_string(),
         },
-        Lost::Silent(silence) => LinkState::Degraded {
-            reason: format!("nothing was heard for {silence:?}"),
-        },
+        Lost::Silent(silence, shown) => {
+            let reason = format!("nothing was heard for {silence:?}");
+            // To open it helps against silence. Where it was opened and stayed silent it did not.
+            match shown.life {
+                true => LinkState::Degraded { reason },
+                false => LinkState::Down { reason },
+            }
+        }
         Lost::Broken(reason) => LinkState::Down { reason },
         Lost::Ended => LinkState::Down {
             reason: "the platform closed the connection".to_owned(),
@@ -176,18 +211,19 @@ async fn read(
     }
     let silence = link.capabilities.heartbeat.map(|beat| beat * 2);
     let mut ready = stream.ready_chunks(BATCH);
+    let mut shown = Shown::default();
     loop {
         let next = match silence {
             Some(silence) => match timeout(silence, ready.next()).await {
                 Ok(next) => next,
-                Err(_) => return Lost::Silent(silence),
+                Err(_) => return Lost::Silent(silence, shown),
             },
             None => ready.next().await,
         };
         let Some(items) = next else {
             return Lost::Ended;
         };
-        let (arrivals, lost) = sort(link, items);
+        let (arrivals, lost) = sort(link, items, &mut shown);
         let fenced = match take_in(house, link, fence, fetches, arrivals).await {
             Ok(fenced) => fenced,
             Err(error) => return Lost::Store(error),
@@ -196,7 +232,11 @@ async fn read(
             return Lost::Fenced;
         }
         if let Some(error) = lost {
-            return Lost::Adapter(error);
+            let faded = shown.life && shown.fades && error.verdict() != Verdict::Reauthenticate;
+            return match faded {
+                true => Lost::Faded(error),
+                false => Lost::Adapter(error),
+            };
         }
     }
 }
@@ -224,16 +264,25 @@ async fn take_in(
 fn sort(
     link: &Link,
     items: Vec<connector::Result<Incoming>>,
+    shown: &mut Shown,
 ) -> (Vec<Arrival>, Option<AdapterError>) {
     let mut arrivals = Vec::new();
     for item in items {
         match item {
             Ok(Incoming::Event(arrival)) => {
+                (shown.life, shown.fades) = (true, false);
                 link.alive(true);
                 arrivals.push(arrival);
             }
-            Ok(Incoming::Alive) => link.alive(false),
-            Ok(Incoming::Link(state)) => link.set_state(state),
+            Ok(Incoming::Alive) => {
+                (shown.life, shown.fades) = (true, false);
+                link.alive(false);
+            }
+            Ok(Incoming::Link(state)) => {
+                shown.life |= state == LinkState::Connected;
+                shown.fades = matches!(state, LinkState::Degraded { .. });
+                link.set_state(state);
+            }
             Ok(Incoming::Gap { since }) => {
                 tracing::warn!(%since, "messages may be missing: the platform no longer has them");
             }

@@ -1,10 +1,13 @@
 //! A place in a bot's events: what a cursor says.
 
+use super::fill::Fill;
 use chatbox_connector_api::Cursor;
 use serde::{Deserialize, Serialize};
 
 /// How many people's direct messages are remembered: Discord does not list them, and they are read after a gap.
 pub(crate) const MAX_DMS: usize = 64;
+/// How many guilds that are out of order are remembered.
+const MAX_AWAY: usize = 64;
 
 /// Behind which dispatch of which session everything is safe, and what to read if the session is gone.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub(crate) struct Place {
     /// The channels of the latest direct messages, the newest last.
     #[serde(default)]
     pub(crate) dms: Vec<u64>,
+    /// Guilds that are out of order, and the message after which each is read when it is back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) away: Vec<(u64, u64)>,
 }
 
 /// What outlives a connection, within this process.
@@ -29,6 +35,8 @@ pub(crate) struct Memory {
     pub(crate) place: Option<Place>,
     /// Resumptions asked for since the last that worked.
     pub(crate) resumes: u32,
+    /// What is still to be read, under the place's session.
+    pub(crate) fill: Option<Fill>,
 }
 
 impl Place {
@@ -40,6 +48,7 @@ impl Place {
             seq: 0,
             last: 0,
             dms: Vec::new(),
+            away: Vec::new(),
         }
     }
 
@@ -62,6 +71,16 @@ impl Place {
             self.dms.remove(0);
         }
         self.dms.push(channel);
+    }
+
+    /// A guild is out of order, and was read up to a message. The earliest that is not remembered any more, if there are too many.
+    pub(crate) fn lacks(&mut self, guild: u64, since: u64) -> Option<u64> {
+        if let Some((_, known)) = self.away.iter_mut().find(|(away, _)| *away == guild) {
+            *known = since.min(*known);
+            return None;
+        }
+        self.away.push((guild, since));
+        (self.away.len() > MAX_AWAY).then(|| self.away.remove(0).1)
     }
 }
 
@@ -107,7 +126,7 @@ mod tests {
                 seq: 7,
                 ..place.clone()
             }),
-            resumes: 0,
+            ..Memory::default()
         };
         assert_eq!(
             memory.best(Some(place.clone()), 1).map(|it| it.seq),
@@ -119,5 +138,12 @@ mod tests {
             (0..number).for_each(|it| many.met(&it.to_string()));
             assert!(many.dms.len() <= MAX_DMS);
         }
+        let mut place = Place::new(1);
+        assert_eq!(place.lacks(7, 50), None);
+        assert_eq!(place.lacks(7, 60), None);
+        assert_eq!(place.away, [(7, 50)]);
+        let forgotten = (100..200).filter_map(|guild| place.lacks(guild, guild));
+        assert_eq!(forgotten.min(), Some(50));
+        assert_eq!(place.away.len(), MAX_AWAY);
     }
 }

@@ -178,6 +178,9 @@ pub(crate) struct Named {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Guild {
     pub(crate) id: Id,
+    /// Whether it is out of order, and nothing of it is told.
+    #[serde(default)]
+    pub(crate) unavailable: bool,
     #[serde(default)]
     pub(crate) channels: Vec<Channel>,
     #[serde(default)]

@@ -1,5 +1,8 @@
 //! Text in, Discord's markup out, read back by an independent reading of it.
 
+#[path = "../../../corpus/markup/golden.rs"]
+mod golden;
+
 use super::text::render;
 use super::*;
 use chatbox_connector_api::event::Attachment;
@@ -13,6 +16,12 @@ fn said(text: &str) -> OutMessage {
         markup: parse(text),
         ..OutMessage::default()
     }
+}
+
+#[test]
+fn the_golden_snippets_are_told_as_they_were() {
+    golden::check("discord", render);
+    golden::check_parts(&DiscordDialect, 60, render);
 }
 
 #[test]

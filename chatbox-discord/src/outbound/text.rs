@@ -1,6 +1,7 @@
 //! The tree in Discord's markup. Every sign of a text that could be taken for markup is escaped; what Discord cannot say
 //! is said in text: deep headings are bold, tables are preformatted.
 
+use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Dialect, Inline, Markup, plain};
 use url::Url;
 
@@ -25,17 +26,13 @@ impl Dialect for DiscordDialect {
 pub(crate) fn render(markup: &Markup) -> String {
     let mut page = Page::default();
     page.blocks(&markup.0, "\n\n");
-    page.text
+    page.lines.into_string()
 }
 
 /// The text so far.
 #[derive(Debug, Default)]
 struct Page {
-    text: String,
-    /// What every further line begins with.
-    prefix: String,
-    /// A line has ended and the next one's prefix is not yet written.
-    at_start: bool,
+    lines: Lines,
     /// Inside a quotation: Discord nests none.
     quoted: bool,
 }
@@ -53,7 +50,7 @@ impl Page {
     fn block(&mut self, block: &Block) {
         match block {
             Block::Paragraph(content) => self.inlines(content),
-            Block::Heading { level, content } if *level <= 3 && self.prefix.is_empty() => {
+            Block::Heading { level, content } if *level <= 3 && self.lines.is_outermost() => {
                 self.raw(&"#".repeat(usize::from((*level).max(1))));
                 self.raw(" ");
                 self.inlines(content);
@@ -77,10 +74,6 @@ impl Page {
 
     /// Preformatted text stands at the margin, wherever its block is.
     fn pre(&mut self, lang: Option<&str>, text: &str) {
-        let outer = std::mem::take(&mut self.prefix);
-        if !self.text.is_empty() && !self.text.ends_with('\n') {
-            self.raw("\n");
-        }
         let word = |lang: &&str| {
             lang.len() <= 20
                 && lang
@@ -91,8 +84,8 @@ impl Page {
         // There is no longer fence: a fence in the text is taken apart.
         let text = text.replace("```", "`\u{200B}`\u{200B}`");
         let last = if text.ends_with('`') { "\u{200B}" } else { "" };
-        self.raw(&format!("```{lang}\n{text}{last}\n```"));
-        self.prefix = outer;
+        self.lines
+            .put_at_margin(&format!("```{lang}\n{text}{last}\n```"));
     }
 
     fn list(&mut self, start: Option<u64>, items: &[Vec<Block>]) {
@@ -126,31 +119,29 @@ impl Page {
     /// A style around words. What begins or ends with a blank has none: Discord would show the signs.
     fn styled(&mut self, mark: &str, content: &[Inline]) {
         let mut inner = Self {
-            prefix: self.prefix.clone(),
+            lines: self.lines.inside(),
             quoted: self.quoted,
-            ..Self::default()
         };
         inner.inlines(content);
+        let (first, last) = (inner.lines.as_str().chars().next(), inner.lines.last());
         let edge = |c: Option<char>| c.is_none_or(char::is_whitespace);
-        let bare = edge(inner.text.chars().next()) || edge(inner.text.chars().next_back());
-        self.begin_line();
-        if bare {
-            self.text.push_str(&inner.text);
-            return;
+        if edge(first) || edge(last) {
+            return self.lines.append(&inner.lines);
         }
-        let sign = mark.chars().next().unwrap_or('*');
-        if self.text.ends_with(sign) {
-            self.text.push(APART);
+        let sign = mark.chars().next();
+        self.lines.begin();
+        if self.lines.last() == sign {
+            self.lines.push(APART);
         }
-        self.text.push_str(mark);
-        if inner.text.starts_with(sign) && mark.len() == 1 {
-            self.text.push(APART);
+        self.raw(mark);
+        if first == sign && mark.len() == 1 {
+            self.lines.push(APART);
         }
-        self.text.push_str(&inner.text);
-        if inner.text.ends_with(sign) {
-            self.text.push(APART);
+        self.lines.append(&inner.lines);
+        if last == sign {
+            self.lines.push(APART);
         }
-        self.text.push_str(mark);
+        self.raw(mark);
     }
 
     /// Code within a line; where its own ticks leave no fence, words.
@@ -165,9 +156,9 @@ impl Page {
         }
         let space = |edge: bool| if edge { " " } else { "" };
         let (before, after) = (space(text.starts_with('`')), space(text.ends_with('`')));
-        self.begin_line();
-        if self.text.ends_with('`') {
-            self.text.push(APART);
+        self.lines.begin();
+        if self.lines.last() == Some('`') {
+            self.lines.push(APART);
         }
         self.raw(&format!("{fence}{before}{text}{after}{fence}"));
     }
@@ -214,62 +205,37 @@ impl Page {
 
     fn signs(&mut self, text: &str) {
         for c in text.chars() {
-            let first = self.at_start || self.text.is_empty() || self.text.ends_with('\n');
-            let sign = matches!(
-                c,
-                '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '[' | ']' | '@'
-            );
-            let opens = first && matches!(c, '#' | '>' | '-' | '+');
-            // `1.` at the start of a line begins a list.
-            let numbered = c == '.' && self.last_line_is_number();
             if c == '\n' {
                 self.raw("\n");
                 continue;
             }
-            self.begin_line();
+            let sign = matches!(
+                c,
+                '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '[' | ']' | '@'
+            );
+            let opens = self.lines.is_at_start() && matches!(c, '#' | '>' | '-' | '+');
+            // `1.` at the start of a line begins a list.
+            let numbered = c == '.' && is_number(self.lines.line().trim_start());
             if sign || opens || numbered {
-                self.text.push('\\');
+                self.lines.push('\\');
             }
-            self.text.push(c);
+            self.lines.push(c);
         }
-    }
-
-    fn last_line_is_number(&self) -> bool {
-        let line = self.text.rsplit('\n').next().unwrap_or_default();
-        let line = line.strip_prefix(&self.prefix).unwrap_or(line).trim_start();
-        !self.at_start && !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
     }
 
     fn indented(&mut self, sign: &str, indent: &str, inside: impl FnOnce(&mut Self)) {
-        self.raw(sign);
-        let outer = self.prefix.len();
-        self.prefix.push_str(indent);
+        let outer = self.lines.enter(sign, indent);
         inside(self);
-        self.prefix.truncate(outer);
+        self.lines.leave(outer);
     }
 
     fn raw(&mut self, text: &str) {
-        for (nth, line) in text.split('\n').enumerate() {
-            if nth > 0 {
-                if self.at_start {
-                    // A line with nothing on it still belongs to its quotation.
-                    self.begin_line();
-                }
-                self.text.push('\n');
-                self.at_start = true;
-            }
-            if !line.is_empty() {
-                self.begin_line();
-                self.text.push_str(line);
-            }
-        }
+        self.lines.put(text);
     }
+}
 
-    fn begin_line(&mut self) {
-        if std::mem::take(&mut self.at_start) {
-            self.text.push_str(&self.prefix);
-        }
-    }
+fn is_number(line: &str) -> bool {
+    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn next_address(text: &str) -> Option<usize> {

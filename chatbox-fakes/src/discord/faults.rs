@@ -20,6 +20,11 @@ pub enum Fault {
     CutAfter,
     /// Read and never answered.
     Hang,
+    /// Done, after a while.
+    Slow {
+        /// How long it takes, in milliseconds.
+        ms: u64,
+    },
     /// A refusal.
     Refuse {
         /// HTTP's status.

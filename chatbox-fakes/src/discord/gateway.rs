@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::shape;
-use super::state::{Out, Session, State, World};
+use super::state::{Out, Outage, Session, State, World};
 
 /// Privileged: the text of what is said in guilds.
 const MESSAGE_CONTENT: u64 = 1 << 15;
@@ -36,6 +38,8 @@ pub(crate) async fn serve(mut socket: WebSocket, world: Arc<World>, host: String
     };
     line.world.change(|state| state.sockets += 1);
     let interval = line.world.options.heartbeat_ms;
+    let patience = Duration::from_millis(interval) * 2;
+    let mut dead = Instant::now() + patience;
     line.send(&json!({"op": 10, "s": null, "t": null, "d": {"heartbeat_interval": interval, "_trace": ["[]"]}}));
     loop {
         tokio::select! {
@@ -48,10 +52,17 @@ pub(crate) async fn serve(mut socket: WebSocket, world: Arc<World>, host: String
                 None => break,
             },
             frame = socket.recv() => match frame {
-                Some(Ok(Frame::Text(text))) => line.hear(&text),
+                Some(Ok(Frame::Text(text))) => {
+                    dead = Instant::now() + patience;
+                    line.hear(&text);
+                }
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => break,
                 Some(Ok(_)) => {}
             },
+            () = sleep_until(dead), if line.world.options.closes_silent => {
+                dead += patience;
+                line.close(4009, "Session timed out.");
+            }
         }
     }
     line.world.change(|state| {
@@ -158,7 +169,12 @@ impl Line {
         };
         session.dispatch("READY", &ready);
         for guild in guilds {
-            session.dispatch("GUILD_CREATE", &shape::guild(options, state, guild));
+            let told = match state.outages.get(&guild) {
+                None => shape::guild(options, state, guild),
+                Some(Outage::Told) => json!({"id": guild.to_string(), "unavailable": true}),
+                Some(Outage::Hushed) => continue,
+            };
+            session.dispatch("GUILD_CREATE", &told);
         }
         state.sessions.insert(name, session);
     }

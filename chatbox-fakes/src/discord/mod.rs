@@ -39,14 +39,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use faults::{Fault, On};
 pub use methods::MAX_CONTENT;
 pub use people::Say;
 pub(crate) use people::dm_of;
 pub use plain::plain;
-pub use state::{Call, Kind, Message, Pressed, Upload};
+pub use state::{Call, Kind, Message, Outage, Pressed, Upload};
 
 use crate::http::Running;
 use state::{Out, World};
@@ -70,6 +70,8 @@ pub struct Options {
     pub message_content: bool,
     /// How many logins the bot has left today.
     pub logins_left: u32,
+    /// Whether a client that shows no life for two intervals is closed with 4009.
+    pub closes_silent: bool,
 }
 
 impl Default for Options {
@@ -83,6 +85,7 @@ impl Default for Options {
             heartbeat_ms: 41_250,
             message_content: true,
             logins_left: 1000,
+            closes_silent: false,
         }
     }
 }
@@ -263,6 +266,34 @@ impl Server {
     /// The gateway hears and says nothing, though it stays open.
     pub fn go_silent(&self, silent: bool) {
         self.world.change(|state| state.silent = silent);
+    }
+
+    /// A guild takes the bot out.
+    pub fn leave(&self, guild: u64) {
+        self.world.change(|state| {
+            state.channels.retain(|_, kind| kind.guild() != Some(guild));
+            state.dispatch("GUILD_DELETE", &json!({"id": guild.to_string()}));
+        });
+    }
+
+    /// A guild is out of order, which is told to who is logged in, or in order again. Who logs in meanwhile hears of it
+    /// what the outage says. What is said there meanwhile is told to nobody.
+    pub fn outage(&self, guild: u64, down: Option<Outage>) {
+        let options = &self.world.options;
+        self.world.change(|state| {
+            let (kind, told) = match down {
+                Some(_) => (
+                    "GUILD_DELETE",
+                    json!({"id": guild.to_string(), "unavailable": true}),
+                ),
+                None => ("GUILD_CREATE", shape::guild(options, state, guild)),
+            };
+            match down {
+                Some(down) => drop(state.outages.insert(guild, down)),
+                None => drop(state.outages.remove(&guild)),
+            }
+            state.dispatch(kind, &told);
+        });
     }
 
     /// No session can be resumed any more.

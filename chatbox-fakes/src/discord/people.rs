@@ -112,6 +112,13 @@ impl World {
         let Some(message) = state.messages.get(&id) else {
             return;
         };
+        let guild = state
+            .channels
+            .get(&message.channel)
+            .and_then(|it| it.guild());
+        if guild.is_some_and(|guild| state.outages.contains_key(&guild)) {
+            return;
+        }
         let told = shape::told(&self.options, state, message);
         let names: Vec<String> = state.sessions.keys().cloned().collect();
         for name in names {

@@ -208,6 +208,7 @@ async fn answer(world: &World, line: &Line, asked: &Asked) -> Response {
             code,
             message,
         }) => return refusal(*status, *code, message),
+        Some(Fault::Slow { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
         Some(Fault::CutAfter) | None => {}
     }
     let done = methods::run(world, asked);

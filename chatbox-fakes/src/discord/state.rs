@@ -128,6 +128,15 @@ impl Session {
     }
 }
 
+/// What whoever logs in hears of a guild that is out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// That it is.
+    Told,
+    /// Nothing.
+    Hushed,
+}
+
 /// A button that somebody pressed.
 #[derive(Debug, Clone, Default)]
 pub struct Pressed {
@@ -143,6 +152,7 @@ pub struct Pressed {
 pub(crate) struct State {
     pub(crate) channels: BTreeMap<u64, Kind>,
     pub(crate) names: BTreeMap<u64, String>,
+    pub(crate) outages: BTreeMap<u64, Outage>,
     pub(crate) messages: BTreeMap<u64, Message>,
     pub(crate) nonces: HashMap<(u64, String), u64>,
     pub(crate) sessions: BTreeMap<String, Session>,

@@ -245,9 +245,15 @@ impl Server<'_> {
         };
         let more = page.len() < fitting.len();
         let hidden = asked.flag("include_all_metadata") == Some(true);
-        let shown = page
-            .iter()
-            .map(|it| shape::message(&self.world.options, self.state, it, hidden));
+        let shown = page.iter().map(|it| {
+            let mut shown = shape::message(&self.world.options, self.state, it, hidden);
+            let name = (it.channel.clone(), it.ts.clone());
+            let warped = self.state.warped.get(&name).and_then(Value::as_object);
+            for (field, value) in warped.into_iter().flatten() {
+                shown[field] = value.clone();
+            }
+            shown
+        });
         let edge = match pages {
             Pages::NewestFirst => page.first(),
             Pages::OldestFirst => page.last(),

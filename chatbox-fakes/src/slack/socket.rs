@@ -58,7 +58,8 @@ async fn talk(socket: &mut WebSocket, world: &World, orders: &mut mpsc::Unbounde
                 }
             },
             _ = pings.tick() => if !silent && socket.send(Frame::Ping(Bytes::from_static(b"Ping from applink-1"))).await.is_err() { break },
-            frame = socket.recv() => match frame {
+            // Pings are answered by whoever reads.
+            frame = socket.recv(), if !silent => match frame {
                 Some(Ok(Frame::Text(text))) => hear(world, &text),
                 // Answered by itself; read on until the other side has it.
                 Some(Ok(Frame::Close(_))) => while let Some(Ok(_)) = socket.recv().await {},

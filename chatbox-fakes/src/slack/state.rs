@@ -137,6 +137,8 @@ pub(crate) struct State {
     pub(crate) pressed: Vec<Pressed>,
     pub(crate) revoked: bool,
     pub(crate) silent: bool,
+    /// What stands in the place of fields of a message wherever the past shows it, by conversation and timestamp.
+    pub(crate) warped: BTreeMap<(String, String), Value>,
     /// Where clients find files; our own address if nothing else was said.
     pub(crate) public: String,
     newest: u64,

@@ -1,5 +1,8 @@
 //! Verbs in, calls out.
 
+#[path = "../../../corpus/markup/golden.rs"]
+mod golden;
+
 use super::text::{Range, Style};
 use super::*;
 use chatbox_connector_api::markup::{Dialect, literal, parse, split};
@@ -27,6 +30,26 @@ fn said(text: &str) -> OutMessage {
 
 fn body(request: &Request) -> Value {
     serde_json::to_value(&request.params).expect("JSON")
+}
+
+#[test]
+fn the_golden_snippets_are_told_as_they_were() {
+    golden::check("signal", |snippet| {
+        let told = super::text::format(snippet);
+        let units: Vec<u16> = told.text.encode_utf16().collect();
+        let styles = told.ranges.iter().map(|range| {
+            let covered = &units[range.start..range.start + range.length];
+            format!(
+                "\n  {} {:?}",
+                range.written(),
+                String::from_utf16_lossy(covered)
+            )
+        });
+        let styles: String = styles.collect();
+        format!("{}{styles}", told.text)
+    });
+    // No sign of its text is markup: whatever stands there is no fence.
+    golden::check_parts(&SignalDialect, 60, |_| String::new());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Never a markup string: there is nothing to escape. What styles cannot say is said in text: headings are bold, lists and
 //! quotes have their signs, a link's address stands behind its words.
 
+use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Dialect, Inline, Markup, plain};
 
 /// What a message holds, in bytes of UTF-8: past 2,000 the daemon sends the rest as a file that clients join again, and
@@ -67,18 +68,17 @@ impl Dialect for SignalDialect {
 pub(crate) fn format(markup: &Markup) -> Formatted {
     let mut page = Page::default();
     page.blocks(&markup.0, "\n\n");
-    page.out
+    Formatted {
+        text: page.lines.into_string(),
+        ranges: page.ranges,
+    }
 }
 
 /// The text so far.
 #[derive(Debug, Default)]
 struct Page {
-    out: Formatted,
-    units: usize,
-    /// What every further line begins with.
-    prefix: String,
-    /// A line has ended and the next one's prefix is not yet written.
-    at_start: bool,
+    lines: Lines,
+    ranges: Vec<Range>,
 }
 
 impl Page {
@@ -113,12 +113,9 @@ impl Page {
 
     /// Code stands at the margin, wherever its block is, so that it can be copied.
     fn code(&mut self, text: &str) {
-        let outer = std::mem::take(&mut self.prefix);
-        if !self.out.text.is_empty() && !self.out.text.ends_with('\n') {
-            self.write("\n");
-        }
+        let outer = self.lines.enter_margin();
         self.styled(Style::Monospace, |page| page.write(text));
-        self.prefix = outer;
+        self.lines.leave_margin(outer);
     }
 
     fn list(&mut self, start: Option<u64>, items: &[Vec<Block>]) {
@@ -172,50 +169,27 @@ impl Page {
     }
 
     fn styled(&mut self, style: Style, inside: impl FnOnce(&mut Self)) {
-        self.begin_line();
-        let (nth, start) = (self.out.ranges.len(), self.units);
+        self.lines.begin();
+        let (nth, start) = (self.ranges.len(), self.lines.units());
         inside(self);
-        let length = self.units - start;
+        let length = self.lines.units() - start;
         if length > 0 {
             let range = Range {
                 start,
                 length,
                 style,
             };
-            self.out.ranges.insert(nth, range);
+            self.ranges.insert(nth, range);
         }
     }
 
     fn indented(&mut self, sign: &str, indent: &str, inside: impl FnOnce(&mut Self)) {
-        self.write(sign);
-        let outer = self.prefix.len();
-        self.prefix.push_str(indent);
+        let outer = self.lines.enter(sign, indent);
         inside(self);
-        self.prefix.truncate(outer);
+        self.lines.leave(outer);
     }
 
     fn write(&mut self, text: &str) {
-        for (nth, line) in text.split('\n').enumerate() {
-            if nth > 0 {
-                self.push("\n");
-                self.at_start = true;
-            }
-            if !line.is_empty() {
-                self.begin_line();
-                self.push(line);
-            }
-        }
-    }
-
-    fn begin_line(&mut self) {
-        if std::mem::take(&mut self.at_start) && !self.prefix.is_empty() {
-            let prefix = self.prefix.clone();
-            self.push(&prefix);
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        self.out.text.push_str(text);
-        self.units += text.encode_utf16().count();
+        self.lines.put(text);
     }
 }

@@ -1,7 +1,18 @@
 //! Slack's shapes, as far as they are read. What is not needed is not asked for, so that its absence stops nothing.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+/// A field that is nothing to us where it has another shape than ours.
+fn lenient<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let json = Box::<RawValue>::deserialize(from)?;
+    Ok(serde_json::from_str(json.get()).unwrap_or_default())
+}
 
 /// What comes over a socket.
 #[derive(Debug, Deserialize)]
@@ -51,12 +62,24 @@ pub(super) struct Kind {
 #[derive(Debug, Deserialize)]
 pub(super) struct Somewhere {
     pub(super) channel: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) channel_type: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) event_ts: Option<Ts>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) ts: Option<Ts>,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) thread_ts: Option<Ts>,
+}
+
+/// A message of the past, whatever else it says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dated {
+    pub(crate) ts: Ts,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) thread_ts: Option<Ts>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) latest_reply: Option<Ts>,
 }
 
 /// A timestamp: seconds since 1970, and a number that makes it unique within a conversation.
@@ -112,12 +135,10 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) parent_user_id: Option<String>,
     #[serde(default)]
-    pub(crate) latest_reply: Option<Ts>,
-    #[serde(default)]
     pub(crate) edited: Option<Edited>,
     #[serde(default)]
     pub(crate) reactions: Vec<Counted>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) metadata: Option<Metadata>,
 }
 

@@ -3,6 +3,7 @@
 //! Slack reads its own `<…>` there as well, and calls people by it: an angle bracket is written as the word for one, which Slack
 //! shows as one, and in code, where words are not read, what would call somebody is kept apart.
 
+use super::address;
 use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Inline, Markup, plain};
 use url::Url;
@@ -184,7 +185,8 @@ impl Page {
             self.words(&shown);
         } else if shown.trim().is_empty() {
             self.words(href);
-        } else if followed.is_some() && !shown.contains(['\n', '|']) {
+        } else if followed.is_some() && !shown.contains(['\n', '|']) && !shown.contains("://") {
+            // Words that are an address are not let lead to another.
             self.raw("[");
             self.inlines(content);
             self.raw(&format!("]({})", destination(href)));
@@ -196,8 +198,21 @@ impl Page {
         }
     }
 
-    /// Words without any markup.
+    /// Words without any markup. An address with signs is a link to itself.
     fn words(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(found) = address::with_signs(rest, &['*', '_', '~', '[', ']', '\\']) {
+            self.signs(&rest[..found.start]);
+            let address = &rest[found.clone()];
+            self.raw("[");
+            self.signs(address);
+            self.raw(&format!("]({})", destination(address)));
+            rest = &rest[found.end..];
+        }
+        self.signs(rest);
+    }
+
+    fn signs(&mut self, text: &str) {
         for c in text.chars() {
             if c == '\n' {
                 self.raw("\n");

@@ -1,6 +1,7 @@
 //! The tree in Slack's older markup, for where the newer is not taken: notifications, and workspaces without the block. What it
 //! cannot say is said in text: titles are bold, tables and rules are drawn.
 
+use super::address;
 use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Inline, Markup, plain};
 use url::Url;
@@ -150,7 +151,12 @@ impl Page {
             self.words(&shown);
         } else if shown.trim().is_empty() {
             self.words(href);
-        } else if followed.is_some() && clean && !shown.contains(['\n', '|', '>', '<']) {
+        } else if followed.is_some()
+            && clean
+            && !shown.contains(['\n', '|', '>', '<'])
+            && !shown.contains("://")
+        {
+            // Words that are an address are not let lead to another.
             self.raw(&format!("<{}|{}>", escape(href), escape(&shown)));
         } else {
             self.inlines(content);
@@ -160,8 +166,19 @@ impl Page {
         }
     }
 
-    /// Words. Slack has no escape for a style's sign: one that would open a style is kept from its word.
+    /// Words. An address with signs is said to be one.
     fn words(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(found) = address::with_signs(rest, &['*', '_', '~']) {
+            self.signs(&rest[..found.start]);
+            self.raw(&format!("<{}>", escape(&rest[found.clone()])));
+            rest = &rest[found.end..];
+        }
+        self.signs(rest);
+    }
+
+    /// Slack has no escape for a style's sign: one that would open a style is kept from its word.
+    fn signs(&mut self, text: &str) {
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
             if c == '\n' {

@@ -1,5 +1,8 @@
 //! Text in, Slack's two markups out, read back by independent readings of them.
 
+#[path = "../../../corpus/markup/golden.rs"]
+mod golden;
+
 use super::*;
 use chatbox_connector_api::id::EventId;
 use chatbox_connector_api::markup::{Block, Inline, Markup, literal, parse, plain, split};
@@ -87,6 +90,14 @@ const GOLDEN: [(&str, &str, &str); 21] = [
         "```\na | b\n--- | ---\nc | d\n```",
     ),
 ];
+
+#[test]
+fn the_golden_snippets_are_told_as_they_were() {
+    golden::check("slack-markdown", markdown::render);
+    golden::check("slack-mrkdwn", mrkdwn::render);
+    golden::check_parts(&SlackDialect, 120, markdown::render);
+    golden::check_parts(&SlackDialect, 120, mrkdwn::render);
+}
 
 #[test]
 fn each_kind_of_markup_is_written_as_slack_reads_it() {

@@ -1,5 +1,8 @@
 //! Verbs in, requests out. The entities are read back by an independent reading of the wire.
 
+#[path = "../../../corpus/markup/golden.rs"]
+mod golden;
+
 use super::*;
 use chatbox_connector_api::event::{Attachment, Media};
 use chatbox_connector_api::id::MediaId;
@@ -47,6 +50,23 @@ fn file(name: &str, mime: &str, size: u64) -> Attachment {
             id: MediaId::new(name),
         },
     }
+}
+
+#[test]
+fn the_golden_snippets_are_told_as_they_were() {
+    golden::check("telegram", |snippet| {
+        let told = super::text::format(snippet);
+        let units: Vec<u16> = told.text.encode_utf16().collect();
+        let entities = told.entities.iter().map(|entity| {
+            let covered = &units[entity.offset..entity.offset + entity.length];
+            let json = serde_json::to_string(entity).expect("an entity is JSON");
+            format!("\n  {json} {:?}", String::from_utf16_lossy(covered))
+        });
+        let entities: String = entities.collect();
+        format!("{}{entities}", told.text)
+    });
+    // No sign of its text is markup: whatever stands there is no fence.
+    golden::check_parts(&TelegramDialect, 60, |_| String::new());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! text: headings are bold, lists have their signs, tables are preformatted.
 
 use super::table;
+use chatbox_connector_api::kit::lines::Lines;
 use chatbox_connector_api::markup::{Block, Dialect, Inline, Markup, plain};
 use teloxide_core::types::{MessageEntity, MessageEntityKind};
 use url::{Host, Url};
@@ -53,13 +54,8 @@ pub(crate) fn format(markup: &Markup) -> Formatted {
 /// The text so far.
 #[derive(Debug, Default)]
 struct Page {
-    text: String,
-    units: usize,
+    lines: Lines,
     entities: Vec<MessageEntity>,
-    /// What every further line begins with.
-    prefix: String,
-    /// A line has ended and the next one's prefix is not yet written.
-    at_start: bool,
     /// Inside a quotation: the platform nests none, deeper ones get a sign.
     quoted: bool,
     /// Inside a link: no other entity but a style fits there.
@@ -70,9 +66,9 @@ impl Page {
     fn finish(mut self) -> Formatted {
         let entities = around_code(std::mem::take(&mut self.entities));
         Formatted {
-            text: self.text,
             entities,
-            units: self.units,
+            units: self.lines.units(),
+            text: self.lines.into_string(),
         }
     }
 
@@ -103,12 +99,9 @@ impl Page {
 
     /// Preformatted text stands at the margin, wherever its block is.
     fn pre(&mut self, language: Option<String>, text: &str) {
-        let outer = std::mem::take(&mut self.prefix);
-        if !self.text.is_empty() && !self.text.ends_with('\n') {
-            self.write("\n");
-        }
+        let outer = self.lines.enter_margin();
         self.styled(MessageEntityKind::Pre { language }, |page| page.write(text));
-        self.prefix = outer;
+        self.lines.leave_margin(outer);
     }
 
     fn quote(&mut self, blocks: &[Block]) {
@@ -187,47 +180,25 @@ impl Page {
     }
 
     fn styled(&mut self, kind: MessageEntityKind, inside: impl FnOnce(&mut Self)) {
-        self.begin_line();
-        let (nth, start) = (self.entities.len(), self.units);
+        self.lines.begin();
+        let (nth, start) = (self.entities.len(), self.lines.units());
         inside(self);
-        if self.units > start {
-            let entity = MessageEntity::new(kind, start, self.units - start);
+        let length = self.lines.units() - start;
+        if length > 0 {
+            let entity = MessageEntity::new(kind, start, length);
             // Outer before inner, as the platform lists them.
             self.entities.insert(nth, entity);
         }
     }
 
     fn indented(&mut self, sign: &str, indent: &str, inside: impl FnOnce(&mut Self)) {
-        self.write(sign);
-        let outer = self.prefix.len();
-        self.prefix.push_str(indent);
+        let outer = self.lines.enter(sign, indent);
         inside(self);
-        self.prefix.truncate(outer);
+        self.lines.leave(outer);
     }
 
     fn write(&mut self, text: &str) {
-        for (nth, line) in text.split('\n').enumerate() {
-            if nth > 0 {
-                self.push("\n");
-                self.at_start = true;
-            }
-            if !line.is_empty() {
-                self.begin_line();
-                self.push(line);
-            }
-        }
-    }
-
-    fn begin_line(&mut self) {
-        if std::mem::take(&mut self.at_start) && !self.prefix.is_empty() {
-            let prefix = self.prefix.clone();
-            self.push(&prefix);
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.units += text.encode_utf16().count();
+        self.lines.put(text);
     }
 }
 

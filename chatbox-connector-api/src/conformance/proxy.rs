@@ -1,6 +1,6 @@
-//! A wire that can break: a TCP proxy between the adapter and the test server. Knows nothing of what is spoken.
+//! A wire that can break: a TCP proxy between the adapter and the test server. It knows nothing of what is spoken.
 
-use chatbox_connector_api::conformance::Wire;
+use super::vendor::Wire;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,15 +41,18 @@ impl Order {
 
 /// The wire. It ends when dropped.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     near: SocketAddr,
     orders: watch::Sender<Order>,
     task: AbortHandle,
 }
 
 impl Proxy {
-    /// A wire to `far`.
-    pub(crate) fn to(far: SocketAddr) -> Self {
+    /// A wire to `far`. Within a runtime of tokio's.
+    ///
+    /// # Panics
+    /// Where no port is free.
+    pub fn to(far: SocketAddr) -> Self {
         // Bound and never listening: while nobody listens either, the port stays ours and refuses everybody.
         let keeper = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
         let near = keeper.local_addr().expect("bound");
@@ -60,16 +63,18 @@ impl Proxy {
         Self { near, orders, task }
     }
 
-    pub(crate) fn base_url(&self) -> String {
+    /// Where its near end is, as `http://HOST:PORT`.
+    pub fn base_url(&self) -> String {
         format!("http://{}", self.near)
     }
 
-    pub(crate) fn set(&self, wire: Wire) {
+    /// How it is from now on; a cut is one moment.
+    pub fn set(&self, wire: Wire) {
         self.orders.send_replace(Order::Wire(wire));
     }
 
     /// Nobody can be reached for a while, but who waits for an answer gets it. Returns once that is noticed.
-    pub(crate) async fn unreachable_for(&self, time: Duration) {
+    pub async fn unreachable_for(&self, time: Duration) {
         let orders = self.orders.clone();
         orders.send_replace(Order::NoNewRequests);
         sleep(NOTICED).await;
