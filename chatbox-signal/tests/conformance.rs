@@ -25,15 +25,9 @@ const ACCOUNT: &str = "+4915100000000";
 const UNREACHABLE: Duration = Duration::from_millis(250);
 
 /// What it has no claim to: the log is not Signal's; the daemon never learns what is safe and hands nothing out twice; a
-<<<<<<< HEAD
 /// send in doubt cannot be looked up; there are no secrets, buttons, drafts and albums, and of a message only ten
-/// changes, each of which rings. And, as the daemon takes no
-/// acknowledgement, what is on its way to a reader that stops is lost: no flood over restarts comes in whole.
-const NOT_OFFERED: [&str; 14] = [
-=======
-/// send in doubt cannot be looked up; there are no secrets, buttons, drafts and albums.
-const NOT_OFFERED: [&str; 12] = [
->>>>>>> h1
+/// changes, each of which rings.
+const NOT_OFFERED: [&str; 13] = [
     "commit-first",
     "failed-commit",
     "resumes",
