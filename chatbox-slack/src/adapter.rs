@@ -8,7 +8,8 @@ use crate::error::{self, is_about_blocks, is_so_already};
 use crate::factory::SCOPES;
 use crate::history;
 use crate::inbound::{Me, Message, Reader, Ts};
-use crate::link::{self, Memory, Opening, Place};
+use crate::ingress::Posts;
+use crate::link::{self, Memory, Opening, Place, quiet};
 use crate::outbound::{
     self, MARK, MAX_FILES, MAX_REACTIONS, MAX_TEXT, MAX_UPLOAD, Spot, Target, Words, message_name,
     slack_ts,
@@ -23,8 +24,8 @@ use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::{Markup, Unit};
 use chatbox_connector_api::{
     AdapterError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor, DeliveryClass,
-    ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Parts,
-    Receipt, Reconcile, Result, TextLimit, Verb,
+    ErrorKind, History, Identity, Inbound, Ingress, Limits, MediaSource, OutMessage, Outbound,
+    Parts, Receipt, Reconcile, Result, TextLimit, Verb,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -47,6 +48,9 @@ const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
 const MAX_ANSWER: usize = 3000;
 /// What is lost where blocks are refused.
 const WITHOUT: &str = "said without Slack's markdown";
+/// Where to say that there is an address.
+const POSTS: &str = "at https://api.slack.com/apps, paste this connection's hook_url as Request URL under Event Subscriptions, and \
+     under Interactivity & Shortcuts if there will be buttons; Slack posts there while Socket Mode is off";
 /// Before every timestamp.
 const BEGINNING: &str = "0000000000.000000";
 
@@ -93,7 +97,12 @@ impl SlackAdapter {
 
     /// The adapter with all its skills.
     pub fn parts(self: Arc<Self>) -> Parts {
+        let posts = self.config.signing.as_ref().map(|signing| {
+            let (client, memory) = (Arc::clone(&self.client), Arc::clone(&self.memory));
+            Arc::new(Posts::new(client, memory, signing)) as Arc<dyn Ingress>
+        });
         Parts {
+            ingress: posts,
             media: Some(Arc::clone(&self) as Arc<dyn MediaSource>),
             history: Some(Arc::clone(&self) as Arc<dyn History>),
             reconcile: Some(Arc::clone(&self) as Arc<dyn Reconcile>),
@@ -351,7 +360,8 @@ impl ChannelAdapter for SlackAdapter {
             ..Limits::default()
         });
         can.answer = any;
-        can.heartbeat = Some(self.config.heartbeat);
+        // What is posted comes whenever it comes.
+        can.heartbeat = self.config.app.is_some().then_some(self.config.heartbeat);
         can
     }
 
@@ -370,7 +380,12 @@ impl ChannelAdapter for SlackAdapter {
             }
         }
         // Asks for an address and connects to nothing: it proves the other token, and that Socket Mode is on.
-        self.client.connection().await?;
+        if self.config.app.is_some() {
+            self.client.connection().await?;
+        }
+        if self.config.signing.is_some() {
+            notes.push(POSTS.to_owned());
+        }
         let name = found.user.unwrap_or_else(|| found.user_id.clone());
         let team = found.team.unwrap_or_else(|| found.team_id.clone());
         notes.insert(
@@ -392,6 +407,9 @@ impl ChannelAdapter for SlackAdapter {
             AdapterError::new(ErrorKind::Conflict, "this app is already listened to here")
         })?;
         let reader = self.reader().await?;
+        if self.config.app.is_none() {
+            return Ok(quiet::open(alone));
+        }
         let place = self.best(resume, &reader.me.user);
         let opening = Opening {
             client: Arc::clone(&self.client),

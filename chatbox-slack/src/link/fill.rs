@@ -246,7 +246,7 @@ fn channel_of(event: &Event) -> &str {
 }
 
 /// What somebody is called. Who cannot be asked for has no name.
-async fn name_of(client: &Client, person: &str) -> Option<String> {
+pub(crate) async fn name_of(client: &Client, person: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Found {
         user: User,

@@ -38,6 +38,7 @@ impl AdapterFactory for TemplateFactory {
                 name: "token".to_owned(),
                 title: "The account's token".to_owned(),
                 env: "CHATBOX_TEMPLATE_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: vec![
                 setting(
