@@ -206,6 +206,27 @@ async fn what_was_committed_before_the_answer_was_lost_is_known_when_it_comes_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_nobody_was_there_is_read_from_the_past_once() {
+    let house = House::new().await;
+    house.running.killed();
+    house.slack.say(&house.im, ADA, "while you were away");
+    let running = Running::start(house.folder.path(), &house.config);
+    let house = House { running, ..house };
+    let answer = house.said(2).await.remove(1);
+    assert!(answer.text.contains("while you were away"), "{answer:?}");
+    let rows = house.rows().await;
+    // It is read again after the next start, and known.
+    let house = house.killed();
+    house
+        .running
+        .until_health("slack", |it| it["state"] == "connected");
+    assert_eq!(house.says(ADA, "and now?").status(), 200);
+    let all = house.said(3).await;
+    assert!(all[2].text.contains("and now?"), "{all:?}");
+    assert_eq!(house.rows().await, rows + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_stored_is_refused_and_taken_when_it_comes_again() {
     let house = House::new().await;
     let post = house.is_said(ADA, "are you there?");

@@ -9,7 +9,8 @@ use crate::factory::SCOPES;
 use crate::history;
 use crate::inbound::{Me, Message, Reader, Ts};
 use crate::ingress::Posts;
-use crate::link::{self, Memory, Opening, Place, quiet};
+use crate::link::quiet::{self, Notes, Quiet};
+use crate::link::{self, Memory, Opening, Place};
 use crate::outbound::{
     self, MARK, MAX_FILES, MAX_REACTIONS, MAX_TEXT, MAX_UPLOAD, Spot, Target, Words, message_name,
     slack_ts,
@@ -23,9 +24,9 @@ use chatbox_connector_api::kit::http;
 use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::{Markup, Unit};
 use chatbox_connector_api::{
-    AdapterError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor, DeliveryClass,
-    ErrorKind, History, Identity, Inbound, Ingress, Limits, MediaSource, OutMessage, Outbound,
-    Parts, Receipt, Reconcile, Result, TextLimit, Verb,
+    AdapterError, AdapterState, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor,
+    DeliveryClass, ErrorKind, History, Identity, Inbound, Ingress, Limits, MediaSource, OutMessage,
+    Outbound, Parts, Receipt, Reconcile, Result, TextLimit, Verb,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -61,6 +62,8 @@ pub struct SlackAdapter {
     config: Arc<Config>,
     blobs: Arc<dyn Blobs>,
     memory: Arc<Mutex<Memory>>,
+    /// Where is noted, where Slack posts, up to where everything is safe.
+    notes: Option<Notes>,
     /// Of several connections each would hear a part.
     alone: Arc<Semaphore>,
 }
@@ -91,15 +94,26 @@ impl SlackAdapter {
             config: Arc::new(config),
             blobs,
             memory: Arc::default(),
+            notes: None,
             alone: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// The same with a memory of its own: where Slack posts to an address of ours, what was missed is read from where it says.
+    #[must_use]
+    pub fn with_state(mut self, state: Arc<dyn AdapterState>) -> Self {
+        self.notes = Some(Notes::new(state));
+        self
     }
 
     /// The adapter with all its skills.
     pub fn parts(self: Arc<Self>) -> Parts {
         let posts = self.config.signing.as_ref().map(|signing| {
             let (client, memory) = (Arc::clone(&self.client), Arc::clone(&self.memory));
-            Arc::new(Posts::new(client, memory, signing)) as Arc<dyn Ingress>
+            let posts = Posts::new(client, memory, signing);
+            // Over a socket a cursor says what is safe.
+            let notes = self.notes.clone().filter(|_| self.config.app.is_none());
+            Arc::new(posts.noting(notes, self.config.note)) as Arc<dyn Ingress>
         });
         Parts {
             ingress: posts,
@@ -408,7 +422,15 @@ impl ChannelAdapter for SlackAdapter {
         })?;
         let reader = self.reader().await?;
         if self.config.app.is_none() {
-            return Ok(quiet::open(alone));
+            return quiet::open(Quiet {
+                client: Arc::clone(&self.client),
+                memory: Arc::clone(&self.memory),
+                reader,
+                notes: self.notes.clone(),
+                every: self.config.note,
+                _alone: alone,
+            })
+            .await;
         }
         let place = self.best(resume, &reader.me.user);
         let opening = Opening {

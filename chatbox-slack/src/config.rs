@@ -58,6 +58,8 @@ pub struct Config {
     pub leave: Duration,
     /// How long a send whose answer was lost may still be on its way.
     pub settle: Duration,
+    /// How often is noted, where Slack posts, that something was heard, and what is safe.
+    pub note: Duration,
 }
 
 impl Config {
@@ -118,6 +120,7 @@ impl Config {
             request: Duration::from_secs(20),
             leave: Duration::from_secs(1),
             settle: Duration::from_secs(2),
+            note: Duration::from_secs(5 * 60),
         })
     }
 

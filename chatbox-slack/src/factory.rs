@@ -134,6 +134,6 @@ impl AdapterFactory for Slack {
             }
         };
         let adapter = SlackAdapter::new(config.with(written)?, context.blobs)?;
-        Ok(Arc::new(adapter).parts())
+        Ok(Arc::new(adapter.with_state(context.state)).parts())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::inbound::{Channel, Me, Reader};
+use crate::link::quiet::Notes;
 use crate::link::{Memory, name_of};
 use crate::webhook::{self, Proof, refused};
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long is asked for names: what is nameless comes in all the same.
 const NAMES: Duration = Duration::from_millis(800);
@@ -30,6 +31,10 @@ pub(crate) struct Posts {
     reader: OnceCell<Mutex<Reader>>,
     /// People and conversations that have no name.
     nameless: Mutex<HashSet<String>>,
+    notes: Option<Notes>,
+    /// How often is noted that something was heard, and when it was noted last.
+    every: Duration,
+    noted: Mutex<Option<Instant>>,
 }
 
 impl Posts {
@@ -40,6 +45,36 @@ impl Posts {
             proof: Proof::new(signing),
             reader: OnceCell::new(),
             nameless: Mutex::default(),
+            notes: None,
+            every: Duration::MAX,
+            noted: Mutex::default(),
+        }
+    }
+
+    /// The same, which notes now and then that something was heard.
+    pub(crate) fn noting(self, notes: Option<Notes>, every: Duration) -> Self {
+        Self {
+            notes,
+            every,
+            ..self
+        }
+    }
+
+    /// Notes that something was heard, if that was not noted lately. That it could not be noted only makes more be read later.
+    async fn note(&self) {
+        let Some(notes) = &self.notes else {
+            return;
+        };
+        let is_new = {
+            let mut noted = lock(&self.noted);
+            let is_new = noted.is_none_or(|it| it.elapsed() >= self.every);
+            if is_new {
+                *noted = Some(Instant::now());
+            }
+            is_new
+        };
+        if is_new && let Err(error) = notes.heard().await {
+            tracing::warn!(%error, "that Slack was heard was not noted");
         }
     }
 
@@ -126,6 +161,7 @@ impl Ingress for Posts {
             refused(Unread::Unavailable)
         })?;
         let mut heard = webhook::read(&mut lock(reader), body)?;
+        self.note().await;
         if let Heard::Events { events, .. } = &mut heard {
             for event in events {
                 self.name(reader, event).await;

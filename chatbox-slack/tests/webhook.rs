@@ -2,21 +2,26 @@
 
 mod house;
 
+use async_trait::async_trait;
 use chatbox_connector_api::Incoming;
 use chatbox_connector_api::event::{Event, EventBody};
 use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{
-    ChannelAdapter, Egress, ErrorKind, Heard, Ingress, LinkState, Posted, Refusal, Unread,
+    AdapterState, ChannelAdapter, Egress, ErrorKind, Heard, Ingress, LinkState, Posted, Refusal,
+    StateError, Unread,
 };
-use chatbox_fakes::slack::{Kind, Options, Post, Server, challenge, im_of, sign};
+use chatbox_fakes::slack::{Kind, Options, Post, Say, Server, challenge, im_of, sign};
 use chatbox_slack::{Config, SlackAdapter};
 use futures_util::StreamExt;
 use house::{ADA, ROOM, SOON, Shelf};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+/// So long nothing may come where nothing is to come.
+const SHORT: Duration = Duration::from_millis(200);
 
 /// A Slack without Socket Mode, and an app it posts to.
 struct Posting {
@@ -26,6 +31,11 @@ struct Posting {
 }
 
 async fn posting() -> Posting {
+    posting_with(Arc::default()).await
+}
+
+/// One with these notes, which it looks at all the time.
+async fn posting_with(notes: Arc<Notes>) -> Posting {
     let options = Options {
         socket_mode: false,
         ..Options::default()
@@ -35,9 +45,11 @@ async fn posting() -> Posting {
     server.channel(ROOM, Kind::Channel("room".to_owned()));
     server.person(ADA, "ada");
     let (base, signing) = (server.base_url(), Secret::new(SECRET));
-    let config = Config::posted(Some(&base), &bot, &signing, Egress::Public).expect("good");
+    let config = Config::posted(Some(&base), &bot, &signing, Egress::Public);
+    let mut config = config.expect("good");
+    config.note = Duration::from_millis(10);
     let adapter = SlackAdapter::new(config, Arc::new(Shelf(b"bytes"))).expect("an adapter");
-    let adapter = Arc::new(adapter);
+    let adapter = Arc::new(adapter.with_state(notes));
     let ingress = Arc::clone(&adapter)
         .parts()
         .ingress
@@ -46,6 +58,40 @@ async fn posting() -> Posting {
         server,
         adapter,
         ingress,
+    }
+}
+
+/// An adapter's own memory.
+#[derive(Debug, Default)]
+struct Notes(Mutex<HashMap<String, (i64, Vec<u8>)>>);
+
+impl Notes {
+    fn seconds(&self, key: &str) -> Option<i64> {
+        let notes = self.0.lock().expect("whole");
+        let text = String::from_utf8(notes.get(key)?.1.clone());
+        text.ok()?.parse().ok()
+    }
+
+    fn set(&self, key: &str, seconds: i64) {
+        let note = (1, seconds.to_string().into_bytes());
+        let mut notes = self.0.lock().expect("whole");
+        notes.insert(key.to_owned(), note);
+    }
+}
+
+#[async_trait]
+impl AdapterState for Notes {
+    async fn load(&self, key: &str) -> Result<Option<(i64, Vec<u8>)>, StateError> {
+        Ok(self.0.lock().expect("whole").get(key).cloned())
+    }
+
+    async fn save(&self, key: &str, revision: i64, value: &[u8]) -> Result<bool, StateError> {
+        let mut notes = self.0.lock().expect("whole");
+        let stands = notes.get(key).map_or(0, |(stands, _)| *stands);
+        if stands == revision {
+            notes.insert(key.to_owned(), (revision + 1, value.to_vec()));
+        }
+        Ok(stands == revision)
     }
 }
 
@@ -280,6 +326,86 @@ async fn an_app_that_is_posted_to_stands_without_a_socket_and_without_a_heartbea
     drop(stream);
     let refused = here.adapter.open(None).await.err().expect("revoked");
     assert_eq!(*refused.kind(), ErrorKind::Unauthorized);
+}
+
+#[tokio::test]
+async fn what_nobody_was_there_for_is_read_from_the_past_and_nothing_before_the_first_time() {
+    let notes: Arc<Notes> = Arc::default();
+    let here = posting_with(notes.clone()).await;
+    let (server, im) = (&here.server, im_of(ADA));
+    let texts = async |count: usize| {
+        let mut stream = here.adapter.open(None).await.expect("it opens");
+        let mut texts = Vec::new();
+        // It says all it knows, and then neither more nor ends.
+        loop {
+            let wait = if texts.len() < count { SOON } else { SHORT };
+            match timeout(wait, stream.next()).await {
+                Ok(Some(Ok(Incoming::Event(arrival)))) => {
+                    assert!(arrival.event.late);
+                    assert_eq!(arrival.event.sender.name.as_deref(), Some("ada"));
+                    texts.push(house::text(&arrival.event));
+                }
+                Ok(Some(Ok(_))) => {}
+                Ok(other) => panic!("it ended: {other:?}"),
+                Err(_) => break,
+            }
+        }
+        assert_eq!(texts.len(), count, "{texts:?}");
+        texts
+    };
+    server.say(&im, ADA, "long ago");
+    assert!(texts(0).await.is_empty());
+    let first = notes.seconds("safe").expect("it is noted");
+    // A second later it is after what is safe.
+    notes.set("safe", first - 1);
+    let thread = server.say(ROOM, ADA, "in the room");
+    let reply = Say {
+        channel: ROOM.to_owned(),
+        from: ADA.to_owned(),
+        text: "in a thread".to_owned(),
+        thread: Some(thread),
+        ..Say::default()
+    };
+    server.say_with(reply);
+    server.say(&im, ADA, "alone");
+    server.say(&im, "U0BOT", "ours");
+    let mut all = texts(4).await;
+    all.sort();
+    assert_eq!(all, ["alone", "in a thread", "in the room", "long ago"]);
+    assert_eq!(notes.seconds("safe"), Some(first - 1), "nothing was heard");
+}
+
+#[tokio::test]
+async fn what_is_safe_follows_behind_what_was_heard() {
+    let notes: Arc<Notes> = Arc::default();
+    let here = posting_with(notes.clone()).await;
+    let day = now() - 24 * 60 * 60;
+    notes.set("safe", day);
+    let stream = here.adapter.open(None).await.expect("it opens");
+    let reading = tokio::spawn(stream.for_each(|_| std::future::ready(())));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(notes.seconds("safe"), Some(day), "nothing was heard yet");
+    let (server, im) = (&here.server, im_of(ADA));
+    let ts = server.say(&im, ADA, "hello");
+    let post = server.post_of(SECRET, now(), &im, &ts).expect("told");
+    let forged = sign("another apps secret", now(), &post.body);
+    assert_eq!(here.refused(&forged).await, Unread::Unsigned);
+    assert_eq!(notes.seconds("heard"), None, "what is forged is not heard");
+    let began = now();
+    here.events(&post).await;
+    assert!(notes.seconds("heard").is_some_and(|it| it >= began));
+    let safe = timeout(SOON, async {
+        loop {
+            let safe = notes.seconds("safe").filter(|it| *it != day);
+            match safe {
+                Some(safe) => return safe,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    });
+    let safe = safe.await.expect("it moves");
+    assert!((began - 600..=now() - 600).contains(&safe), "{safe}");
+    reading.abort();
 }
 
 #[test]
