@@ -92,9 +92,8 @@ pub(crate) fn challenge(body: &str) -> Result<Option<String>, Refusal> {
     }
     let asked: Asked = serde_json::from_str(&repair(body)).map_err(unreadable)?;
     match (asked.kind.as_str(), asked.challenge) {
-        ("", _) => Err(refused(Unread::Unreadable)),
         ("url_verification", Some(word)) if word.len() <= MAX_CHALLENGE => Ok(Some(word)),
-        ("url_verification", _) => Err(refused(Unread::Unreadable)),
+        ("" | "url_verification", _) => Err(refused(Unread::Unreadable)),
         _ => Ok(None),
     }
 }

@@ -76,6 +76,7 @@ impl AdapterFactory for TemplateFactory {
         let client = Client::new(&config, token, context.egress)?;
         // A question for news is answered after `poll` at the latest, and that is the sign of life.
         let heartbeat = config.total();
+        // A platform that posts to an address of ours has an `ingress` among its parts.
         Ok(Parts::new(Arc::new(Template { client, heartbeat })))
     }
 }
