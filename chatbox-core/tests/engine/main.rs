@@ -1,6 +1,7 @@
 //! The engine as a whole, over the store in memory and invented platforms, on paused time.
 
 mod nodes;
+mod posting;
 mod pushing;
 mod world;
 
