@@ -421,18 +421,19 @@ impl ChannelAdapter for SlackAdapter {
             AdapterError::new(ErrorKind::Conflict, "this app is already listened to here")
         })?;
         let reader = self.reader().await?;
+        let place = self.best(resume, &reader.me.user);
         if self.config.app.is_none() {
             return quiet::open(Quiet {
                 client: Arc::clone(&self.client),
                 memory: Arc::clone(&self.memory),
                 reader,
+                place,
                 notes: self.notes.clone(),
                 every: self.config.note,
                 _alone: alone,
             })
             .await;
         }
-        let place = self.best(resume, &reader.me.user);
         let opening = Opening {
             client: Arc::clone(&self.client),
             config: Arc::clone(&self.config),

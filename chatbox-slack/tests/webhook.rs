@@ -376,6 +376,32 @@ async fn what_nobody_was_there_for_is_read_from_the_past_and_nothing_before_the_
 }
 
 #[tokio::test]
+async fn where_a_socket_stopped_posts_go_on() {
+    let socket = house::house(Options::default()).await;
+    let (server, im) = (&socket.server, im_of(ADA));
+    let mut ear = socket.listen(None).await;
+    server.say(&im, ADA, "over the socket");
+    assert_eq!(ear.texts(1).await, ["over the socket"]);
+    let stopped = ear.cursor.clone();
+    drop(ear);
+    server.say(&im, ADA, "between");
+    let bot = Secret::new(Options::default().token);
+    let (base, signing) = (server.base_url(), Secret::new(SECRET));
+    let config = Config::posted(Some(&base), &bot, &signing, Egress::Public).expect("good");
+    let posting = SlackAdapter::new(config, Arc::new(Shelf(b"bytes"))).expect("an adapter");
+    let posting = posting.with_state(Arc::<Notes>::default());
+    let mut stream = posting.open(stopped).await.expect("it opens");
+    let heard = timeout(SOON, async {
+        loop {
+            if let Some(Ok(Incoming::Event(arrival))) = stream.next().await {
+                return house::text(&arrival.event);
+            }
+        }
+    });
+    assert_eq!(heard.await.expect("soon"), "between");
+}
+
+#[tokio::test]
 async fn what_is_safe_follows_behind_what_was_heard() {
     let notes: Arc<Notes> = Arc::default();
     let here = posting_with(notes.clone()).await;

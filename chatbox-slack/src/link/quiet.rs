@@ -71,6 +71,8 @@ pub(crate) struct Quiet {
     pub(crate) client: Arc<Client>,
     pub(crate) memory: Arc<Mutex<Memory>>,
     pub(crate) reader: Reader,
+    /// Where a socket stopped, where there was one before.
+    pub(crate) place: Option<Place>,
     /// Without a place for notes the past is not read.
     pub(crate) notes: Option<Notes>,
     /// How often what is safe is noted.
@@ -103,13 +105,17 @@ pub(crate) async fn open(quiet: Quiet) -> Result<Inbound> {
     let mut place = Place::now(&quiet.reader.me.user);
     let mut stage = Stage::Rest;
     if let Some(notes) = &quiet.notes {
-        match notes.read(SAFE).await? {
-            Some(safe) => {
+        match (notes.read(SAFE).await?, quiet.place.clone()) {
+            (Some(safe), _) => {
                 place.floor = format!("{safe:010}.000000");
                 stage = Stage::List;
             }
+            (None, Some(stopped)) => {
+                place = stopped;
+                stage = Stage::List;
+            }
             // Nothing before the first time is asked for.
-            None => notes.advance(SAFE, now()).await?,
+            (None, None) => notes.advance(SAFE, now()).await?,
         }
     }
     let reading = Reading {
