@@ -56,10 +56,10 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// At least so much of the parser's rate is asked of all that an adapter does for an event.
+/// At least so much of the parser's rate is asked of all that an adapter does for an event: half of what the slowest reached.
 const IN: f64 = 0.02;
-/// At least so much of the reader's rate is asked of a reply that is rendered as well.
-const OUT: f64 = 0.1;
+/// The same of a reply that is read, measured and rendered. Platforms take a message a second.
+const OUT: f64 = 0.015;
 
 /// Events a second of the processor: the adapter's, and of parsing what they were made of.
 async fn inbound(
