@@ -5,6 +5,7 @@
 
 pub mod bot;
 pub mod chat;
+pub mod context;
 pub mod fill;
 pub mod hook;
 pub mod http;
@@ -14,3 +15,4 @@ pub mod process;
 pub mod report;
 pub mod stats;
 pub mod town;
+pub mod vendors;

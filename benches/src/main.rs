@@ -31,7 +31,12 @@ fn main() -> Result<()> {
     let asked = Asked::parse();
     let target = target()?;
     if !asked.no_build {
-        build()?;
+        build(
+            asked
+                .only
+                .as_deref()
+                .is_some_and(|only| only.starts_with("idle")),
+        )?;
     }
     let shelf = target.join("bench");
     std::fs::create_dir_all(&shelf)?;
@@ -68,13 +73,16 @@ fn target() -> Result<PathBuf> {
     Ok(target.to_owned())
 }
 
-/// Builds everything that is started here.
-fn build() -> Result<()> {
+/// Builds everything that is started here, the program with every platform where that is measured.
+fn build(with_all: bool) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Each by itself: built together they would share features that none of them has alone.
     for package in ["chatbox-server", "chatbox-fakes", "chatbox-benches"] {
         let mut command = Command::new(&cargo);
         command.args(["build", "--release", "--bins", "-p", package]);
+        if with_all && package == "chatbox-server" {
+            command.args(["--features", "discord,signal,slack"]);
+        }
         if package == "chatbox-fakes" {
             // The stand-in's speed is not measured; it need not be built twice.
             command.arg("--quiet");

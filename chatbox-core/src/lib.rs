@@ -61,7 +61,7 @@ pub mod turn;
 mod turn_token;
 pub mod wake;
 
-pub use chatbox::{Added, Adding, Chatbox, Connect, Options, Switched};
+pub use chatbox::{Added, Adding, Answer, Chatbox, Connect, Options, Switched};
 pub use house::{Error, Tuning};
 pub use link::{Health, Link};
 pub use router::Say;

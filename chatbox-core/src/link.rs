@@ -9,12 +9,14 @@ use crate::store::{Connection, SecretBox};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How many news a slow socket may fall behind before it must read the log.
 const NEWS: usize = 1024;
+/// How many files of one connection are fetched at once.
+const FETCHES: usize = 4;
 
 /// One live connection.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Link {
     pub(crate) parts: Parts,
     pub(crate) news: broadcast::Sender<News>,
     pub(crate) due: Notify,
+    /// So many of its files are fetched at once.
+    pub(crate) fetches: Semaphore,
     /// Nobody may be reading it any more.
     pub(crate) vacant: Notify,
     pub(crate) stop: CancellationToken,
@@ -81,6 +85,7 @@ impl Link {
             parts,
             news,
             due: Notify::new(),
+            fetches: Semaphore::new(FETCHES),
             vacant: Notify::new(),
             made_of: (row.ident.clone(), row.settings.clone(), row.secret.clone()),
             stop,
@@ -97,6 +102,11 @@ impl Link {
     /// Whether the append is the delivery.
     pub fn is_native(&self) -> bool {
         self.capabilities.delivery == DeliveryClass::Native
+    }
+
+    /// Whether its platform may post to an address of ours.
+    pub fn takes_posts(&self) -> bool {
+        self.parts.ingress.is_some()
     }
 
     /// Whether one process at a time may read it.

@@ -18,6 +18,10 @@ pub fn describe() {
         "Events that came from a platform, by platform, type and outcome"
     );
     describe_counter!(
+        "chatbox_posts_total",
+        "Requests of platforms to an address of ours, by platform and outcome"
+    );
+    describe_counter!(
         "chatbox_degraded_total",
         "What arrived, and not as asked, by platform and verb"
     );
@@ -82,6 +86,12 @@ pub(crate) fn inbound(platform: &Platform, body: &EventBody, outcome: &'static s
     let platform = platform.as_str().to_owned();
     counter!("chatbox_inbound_messages_total", "platform" => platform, "type" => body.kind(), "outcome" => outcome)
         .increment(1);
+}
+
+/// A platform, or somebody who says to be one, posted to an address of ours.
+pub(crate) fn posted(platform: &Platform, outcome: &'static str) {
+    let platform = platform.as_str().to_owned();
+    counter!("chatbox_posts_total", "platform" => platform, "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn outbound(platform: &Platform, outcome: &'static str) {

@@ -38,6 +38,7 @@ impl AdapterFactory for Discord {
                 name: TOKEN.to_owned(),
                 title: "The bot's token from the developer portal".to_owned(),
                 env: "CHATBOX_DISCORD_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: vec![
                 setting(

@@ -39,12 +39,29 @@ impl Addition {
             pairing_code: added.pairing_code,
             inbound_token: None,
             inbound_url: None,
+            hook_url: None,
         };
         Self {
             adding,
             token: None,
             view,
         }
+    }
+
+    /// The same with the address that its platform may post to, where it may.
+    async fn with_hook(mut self, app: &App) -> Self {
+        if self.adding.added.takes_posts {
+            let hook = app.hook_url(&self.view.id).await;
+            if hook.scheme() != "https" {
+                let sentence = format!(
+                    "{} cannot reach {hook}: set public_url to this server's https address, and use that in its place",
+                    self.view.platform
+                );
+                self.view.notes.push(sentence);
+            }
+            self.view.hook_url = Some(hook.to_string());
+        }
+        self
     }
 
     /// The same with a fresh token for posting messages to it, which is shown this once.
@@ -169,7 +186,8 @@ impl App {
             egress,
         };
         let adding = self.chatbox.verify(connect).await?;
-        Ok(Addition::new(adding, platform.clone()))
+        let addition = Addition::new(adding, platform.clone());
+        Ok(addition.with_hook(self).await)
     }
 
     /// Whether a platform of this program, or a word of it, has this name.

@@ -11,6 +11,7 @@ use crate::webhook::Webhooks;
 use axum::http::{HeaderMap, header};
 use chatbox_core::Chatbox;
 use chatbox_core::connector::{AdapterFactory, Egress};
+use chatbox_core::id::ConnectionId;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Connection, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -118,6 +119,13 @@ impl App {
             base.trim_end_matches('/'),
             self.auth.new_code()
         )
+    }
+
+    /// The address that a connection's platform posts to.
+    pub async fn hook_url(&self, connection: &ConnectionId) -> Url {
+        let mut url = self.base.read().await.clone();
+        url.set_path(&format!("/hooks/{connection}"));
+        url
     }
 
     /// Whether people come by TLS.

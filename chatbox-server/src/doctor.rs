@@ -124,9 +124,21 @@ async fn connections(app: &App) -> Vec<Finding> {
             findings.push(finding("nobody_paired", Severity::Warning, cause, fix));
         }
     }
+    for link in running.iter().filter(|link| link.takes_posts()) {
+        findings.extend(unreachable(app, link).await);
+    }
     let asked = running.iter().map(|link| stands(app, link));
     findings.extend(join_all(asked).await.into_iter().flatten());
     findings
+}
+
+/// Why its platform cannot post to us, where it may want to.
+async fn unreachable(app: &App, link: &Link) -> Option<Finding> {
+    let (hook, platform) = (app.hook_url(&link.id).await, &link.platform);
+    let fix = "set public_url to this server's https address, start it again, and give the platform its hook_url";
+    let cause = format!("{platform} cannot post to {hook}: that is not a public address");
+    let finding = finding("no_public_url", Severity::Warning, cause, fix);
+    (hook.scheme() != "https").then_some(finding)
 }
 
 /// What is wrong with one that runs: as its own connection shows, or else as its platform answers now.

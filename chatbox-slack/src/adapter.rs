@@ -8,6 +8,8 @@ use crate::error::{self, is_about_blocks, is_so_already};
 use crate::factory::SCOPES;
 use crate::history;
 use crate::inbound::{Me, Message, Reader, Ts};
+use crate::ingress::Posts;
+use crate::link::quiet::{self, Notes, Quiet};
 use crate::link::{self, Memory, Opening, Place};
 use crate::outbound::{
     self, MARK, MAX_FILES, MAX_REACTIONS, MAX_TEXT, MAX_UPLOAD, Spot, Target, Words, message_name,
@@ -22,9 +24,9 @@ use chatbox_connector_api::kit::http;
 use chatbox_connector_api::kit::status::Idempotent;
 use chatbox_connector_api::markup::{Markup, Unit};
 use chatbox_connector_api::{
-    AdapterError, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor, DeliveryClass,
-    ErrorKind, History, Identity, Inbound, Limits, MediaSource, OutMessage, Outbound, Parts,
-    Receipt, Reconcile, Result, TextLimit, Verb,
+    AdapterError, AdapterState, Blobs, ByteStream, Capabilities, ChannelAdapter, Cursor,
+    DeliveryClass, ErrorKind, History, Identity, Inbound, Ingress, Limits, MediaSource, OutMessage,
+    Outbound, Parts, Receipt, Reconcile, Result, TextLimit, Verb,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -49,6 +51,9 @@ const GROW_PACE: Duration = Duration::from_millis(1500);
 const MAX_ANSWER: usize = 3000;
 /// What is lost where blocks are refused.
 const WITHOUT: &str = "said without Slack's markdown";
+/// Where to say that there is an address.
+const POSTS: &str = "at https://api.slack.com/apps, paste this connection's hook_url as Request URL under Event Subscriptions, and \
+     under Interactivity & Shortcuts if there will be buttons; Slack posts there while Socket Mode is off";
 /// Before every timestamp.
 const BEGINNING: &str = "0000000000.000000";
 
@@ -59,6 +64,8 @@ pub struct SlackAdapter {
     config: Arc<Config>,
     blobs: Arc<dyn Blobs>,
     memory: Arc<Mutex<Memory>>,
+    /// Where is noted, where Slack posts, up to where everything is safe.
+    notes: Option<Notes>,
     /// Of several connections each would hear a part.
     alone: Arc<Semaphore>,
 }
@@ -89,13 +96,29 @@ impl SlackAdapter {
             config: Arc::new(config),
             blobs,
             memory: Arc::default(),
+            notes: None,
             alone: Arc::new(Semaphore::new(1)),
         })
     }
 
+    /// The same with a memory of its own: where Slack posts to an address of ours, what was missed is read from where it says.
+    #[must_use]
+    pub fn with_state(mut self, state: Arc<dyn AdapterState>) -> Self {
+        self.notes = Some(Notes::new(state));
+        self
+    }
+
     /// The adapter with all its skills.
     pub fn parts(self: Arc<Self>) -> Parts {
+        let posts = self.config.signing.as_ref().map(|signing| {
+            let (client, memory) = (Arc::clone(&self.client), Arc::clone(&self.memory));
+            let posts = Posts::new(client, memory, signing);
+            // Over a socket a cursor says what is safe.
+            let notes = self.notes.clone().filter(|_| self.config.app.is_none());
+            Arc::new(posts.noting(notes, self.config.note)) as Arc<dyn Ingress>
+        });
         Parts {
+            ingress: posts,
             media: Some(Arc::clone(&self) as Arc<dyn MediaSource>),
             history: Some(Arc::clone(&self) as Arc<dyn History>),
             reconcile: Some(Arc::clone(&self) as Arc<dyn Reconcile>),
@@ -357,7 +380,8 @@ impl ChannelAdapter for SlackAdapter {
             ..Limits::default()
         });
         can.answer = any;
-        can.heartbeat = Some(self.config.heartbeat);
+        // What is posted comes whenever it comes.
+        can.heartbeat = self.config.app.is_some().then_some(self.config.heartbeat);
         can
     }
 
@@ -376,7 +400,12 @@ impl ChannelAdapter for SlackAdapter {
             }
         }
         // Asks for an address and connects to nothing: it proves the other token, and that Socket Mode is on.
-        self.client.connection().await?;
+        if self.config.app.is_some() {
+            self.client.connection().await?;
+        }
+        if self.config.signing.is_some() {
+            notes.push(POSTS.to_owned());
+        }
         let name = found.user.unwrap_or_else(|| found.user_id.clone());
         let team = found.team.unwrap_or_else(|| found.team_id.clone());
         notes.insert(
@@ -399,6 +428,18 @@ impl ChannelAdapter for SlackAdapter {
         })?;
         let reader = self.reader().await?;
         let place = self.best(resume, &reader.me.user);
+        if self.config.app.is_none() {
+            return quiet::open(Quiet {
+                client: Arc::clone(&self.client),
+                memory: Arc::clone(&self.memory),
+                reader,
+                place,
+                notes: self.notes.clone(),
+                every: self.config.note,
+                _alone: alone,
+            })
+            .await;
+        }
         let opening = Opening {
             client: Arc::clone(&self.client),
             config: Arc::clone(&self.config),

@@ -26,7 +26,7 @@ pub(crate) struct Client {
     base: Url,
     egress: Egress,
     bot: Secret,
-    app: Secret,
+    app: Option<Secret>,
     timeout: Duration,
 }
 
@@ -91,7 +91,13 @@ impl Client {
             url: String,
         }
         let method = "apps.connections.open";
-        let request = self.request(method, &self.app)?;
+        let app = self.app.as_ref().ok_or_else(|| {
+            AdapterError::new(
+                ErrorKind::Unauthorized,
+                "there is no app token to connect with",
+            )
+        })?;
+        let request = self.request(method, app)?;
         let (body, _) = self.send(method, request, Idempotent::Yes).await?;
         let found: Found = read(&body)?;
         let url = Url::parse(&found.url).ok().filter(|url| self.is_ours(url));

@@ -18,6 +18,9 @@ const BOT_PLACE: &str = "it begins with xoxb- and stands at https://api.slack.co
 const APP_PLACE: &str = "it begins with xapp- and is made at https://api.slack.com/apps under Basic Information, App-Level Tokens, with the \
      scope connections:write";
 
+/// Where the signing secret stands.
+const SIGNING_PLACE: &str = "it stands at https://api.slack.com/apps under Basic Information, App Credentials, Signing Secret";
+
 /// The settings as written in the configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,8 +41,10 @@ pub struct Config {
     pub api_base: Url,
     /// The bot's token: everything but connecting.
     pub bot: Secret,
-    /// The app's token: connecting.
-    pub app: Secret,
+    /// The app's token: connecting. `None` where Slack only posts to an address of ours.
+    pub app: Option<Secret>,
+    /// What Slack signs with when it posts to an address of ours. `None` where it does not.
+    pub signing: Option<Secret>,
     /// Where requests may go.
     pub egress: Egress,
     /// The workspace the tokens must belong to; `None` for whichever they do.
@@ -53,17 +58,46 @@ pub struct Config {
     pub leave: Duration,
     /// How long a send whose answer was lost may still be on its way.
     pub settle: Duration,
+    /// How often is noted, where Slack posts, that something was heard, and what is safe.
+    pub note: Duration,
 }
 
 impl Config {
-    /// Checks settings and tokens. `egress` is what the house allows; a private `api_base` that is named outright is
-    /// allowed by naming it.
+    /// For an app that connects: checks settings and tokens. `egress` is what the house allows; a private `api_base` that is
+    /// named outright is allowed by naming it.
     ///
     /// # Errors
     /// `Invalid`, with a sentence that says what to change and holds no part of a token.
     pub fn new(api_base: Option<&str>, bot: &Secret, app: &Secret, egress: Egress) -> Result<Self> {
+        let mut config = Self::of(api_base, bot, egress)?;
+        config.app = Some(checked(app, "xapp-", "a Slack app token", APP_PLACE)?);
+        Ok(config)
+    }
+
+    /// For an app whose events Slack posts to an address of ours, signed with this secret. Checks as [`Config::new`] does.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub fn posted(
+        api_base: Option<&str>,
+        bot: &Secret,
+        signing: &Secret,
+        egress: Egress,
+    ) -> Result<Self> {
+        Self::of(api_base, bot, egress)?.and_posted(signing)
+    }
+
+    /// The same app, whose events Slack may post as well.
+    ///
+    /// # Errors
+    /// `Invalid` for what is no signing secret: an empty one would let everybody in.
+    pub fn and_posted(mut self, signing: &Secret) -> Result<Self> {
+        self.signing = Some(signing_secret(signing)?);
+        Ok(self)
+    }
+
+    fn of(api_base: Option<&str>, bot: &Secret, egress: Egress) -> Result<Self> {
         let bot = checked(bot, "xoxb-", "a Slack bot token", BOT_PLACE)?;
-        let app = checked(app, "xapp-", "a Slack app token", APP_PLACE)?;
         let api_base = parse_base(api_base.unwrap_or(DEFAULT_API_BASE))?;
         let egress = match is_named_private(&api_base) {
             true => Egress::Private,
@@ -78,13 +112,15 @@ impl Config {
         Ok(Self {
             api_base,
             bot,
-            app,
+            app: None,
+            signing: None,
             egress,
             team: None,
             heartbeat: Duration::from_secs(15),
             request: Duration::from_secs(20),
             leave: Duration::from_secs(1),
             settle: Duration::from_secs(2),
+            note: Duration::from_secs(5 * 60),
         })
     }
 
@@ -149,7 +185,33 @@ fn checked(token: &Secret, prefix: &str, wanted: &str, place: &str) -> Result<Se
             ))),
         };
     }
-    let other = if begins("xoxb-") {
+    let other = kind_of(token)
+        .ok_or_else(|| invalid(format!("this does not look like {wanted}: {place}")))?;
+    Err(invalid(format!("this is {other}, not {wanted}: {place}")))
+}
+
+/// The secret that Slack signs with. What is something else is named.
+fn signing_secret(secret: &Secret) -> Result<Secret> {
+    let wanted = "a Slack signing secret";
+    let secret = secret.expose().trim();
+    let sound =
+        (16..=128).contains(&secret.len()) && secret.bytes().all(|b| b.is_ascii_alphanumeric());
+    match (sound, kind_of(secret)) {
+        (true, _) => Ok(Secret::new(secret)),
+        (false, Some(other)) => Err(invalid(format!(
+            "this is {other}, not {wanted}: {SIGNING_PLACE}"
+        ))),
+        (false, None) => Err(invalid(format!(
+            "this does not look like {wanted}: {SIGNING_PLACE}"
+        ))),
+    }
+}
+
+/// What a credential looks like.
+fn kind_of(token: &str) -> Option<&'static str> {
+    let lower = token.to_ascii_lowercase();
+    let begins = |with: &str| lower.starts_with(with);
+    Some(if begins("xoxb-") {
         "a bot token"
     } else if begins("xapp-") {
         "an app-level token"
@@ -168,11 +230,8 @@ fn checked(token: &Secret, prefix: &str, wanted: &str, place: &str) -> Result<Se
     } else if token.split('.').count() == 3 {
         "a Discord token"
     } else {
-        return Err(invalid(format!(
-            "this does not look like {wanted}: {place}"
-        )));
-    };
-    Err(invalid(format!("this is {other}, not {wanted}: {place}")))
+        return None;
+    })
 }
 
 fn invalid(sentence: impl Into<String>) -> AdapterError {

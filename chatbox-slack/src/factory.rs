@@ -6,14 +6,15 @@ use crate::outbound::SlackDialect;
 use async_trait::async_trait;
 use chatbox_connector_api::markup::Dialect;
 use chatbox_connector_api::{
-    AdapterContext, AdapterFactory, Manifest, Parts, Result, SecretSpec, Secrets, SettingSpec,
-    Settings,
+    AdapterContext, AdapterError, AdapterFactory, ErrorKind, Manifest, Parts, Result, SecretSpec,
+    Secrets, SettingSpec, Settings,
 };
 use std::sync::Arc;
 
 /// The secrets' keys.
 const BOT: &str = "bot_token";
 const APP: &str = "app_token";
+const SIGNING: &str = "signing_secret";
 
 /// What the app must be granted, and what each is for.
 pub(crate) const SCOPES: [(&str, &str); 14] = [
@@ -49,7 +50,8 @@ impl AdapterFactory for Slack {
         let scopes = SCOPES.map(|(scope, _)| scope).join(", ");
         let steps = [
             "Open https://api.slack.com/apps and press Create New App, From scratch.".to_owned(),
-            "Under Socket Mode, switch on Enable Socket Mode; the token it makes, with the scope connections:write, is the app token."
+            "Under Socket Mode, switch on Enable Socket Mode; the token it makes, with the scope connections:write, is the app token. \
+             For a server with a public address leave it off: the Signing Secret under Basic Information does instead."
                 .to_owned(),
             format!("Under OAuth & Permissions, Bot Token Scopes, add {scopes}."),
             "Under Event Subscriptions, switch on Enable Events and add the bot events message.im, message.channels, \
@@ -68,6 +70,7 @@ impl AdapterFactory for Slack {
             name: name.to_owned(),
             title: title.to_owned(),
             env: env.to_owned(),
+            optional: name != BOT,
         };
         Manifest {
             platform: PLATFORM.into(),
@@ -80,8 +83,13 @@ impl AdapterFactory for Slack {
                 ),
                 secret(
                     APP,
-                    "The app-level token, xapp-…",
+                    "The app-level token, xapp-…, where the app connects by Socket Mode",
                     "CHATBOX_SLACK_APP_TOKEN",
+                ),
+                secret(
+                    SIGNING,
+                    "The Signing Secret, where Slack posts to this server's public address",
+                    "CHATBOX_SLACK_SIGNING_SECRET",
                 ),
             ],
             settings: vec![
@@ -111,9 +119,21 @@ impl AdapterFactory for Slack {
         secrets: Secrets,
     ) -> Result<Parts> {
         let written: Written = settings.parse()?;
-        let (bot, app) = (secrets.require(BOT)?, secrets.require(APP)?);
-        let config = Config::new(written.api_base.as_deref(), bot, app, context.egress)?;
+        let (bot, base) = (secrets.require(BOT)?, written.api_base.as_deref());
+        let egress = context.egress;
+        let config = match (secrets.get(APP), secrets.get(SIGNING)) {
+            (Some(app), None) => Config::new(base, bot, app, egress)?,
+            (Some(app), Some(signing)) => {
+                Config::new(base, bot, app, egress)?.and_posted(signing)?
+            }
+            (None, Some(signing)) => Config::posted(base, bot, signing, egress)?,
+            (None, None) => {
+                let sentence = "there is neither an app_token, with which the app connects by Socket Mode, nor a signing_secret, \
+                     with which Slack posts to this server's public address: give one of them, or both";
+                return Err(AdapterError::new(ErrorKind::Unauthorized, sentence));
+            }
+        };
         let adapter = SlackAdapter::new(config.with(written)?, context.blobs)?;
-        Ok(Arc::new(adapter).parts())
+        Ok(Arc::new(adapter.with_state(context.state)).parts())
     }
 }

@@ -336,7 +336,8 @@ impl Reader {
         Some(bare(id, place, who, ts.millis(), body))
     }
 
-    fn pressed(&self, json: &str) -> serde_json::Result<Option<Event>> {
+    /// A button, as JSON.
+    pub(crate) fn pressed(&self, json: &str) -> serde_json::Result<Option<Event>> {
         let pressed: Pressed = serde_json::from_str(json)?;
         let foreign = pressed
             .team
@@ -374,7 +375,8 @@ impl Reader {
         Some(event)
     }
 
-    fn command(&self, json: &str) -> serde_json::Result<Option<Event>> {
+    /// A command, as JSON.
+    pub(crate) fn command(&self, json: &str) -> serde_json::Result<Option<Event>> {
         let given: Command = serde_json::from_str(json)?;
         if given.team_id.as_ref().is_some_and(|it| *it != self.me.team) {
             return Ok(None);

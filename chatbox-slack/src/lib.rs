@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  events <── inbound <── link ───────────── websocket (Socket Mode)
+//!                ├─────── ingress ── webhook (requests to an address of ours)
 //!                └─────── history ──┐
 //!  verbs  ──> outbound ── upload ── client ── Web API
 //! ```
@@ -11,8 +12,9 @@
 //! conversation are chats; within a direct conversation a thread is a reply. Nobody is called by what an agent says, and links
 //! get no previews.
 //!
-//! [`Slack`] describes the platform and builds adapters; [`SlackAdapter`] is one app in one workspace. [`Webhook`] reads what
-//! Slack sends to an address of ours, for who has a door for it.
+//! Events come over a socket of ours, to an address of ours, or both: what comes twice is stored once.
+//!
+//! [`Slack`] describes the platform and builds adapters; [`SlackAdapter`] is one app in one workspace.
 //!
 //! ```
 //! use chatbox_connector_api::secret::Secret;
@@ -36,6 +38,7 @@ mod error;
 mod factory;
 mod history;
 mod inbound;
+mod ingress;
 mod link;
 mod outbound;
 mod upload;
@@ -44,4 +47,3 @@ mod webhook;
 pub use adapter::SlackAdapter;
 pub use config::{Config, DEFAULT_API_BASE};
 pub use factory::Slack;
-pub use webhook::{Heard, Refusal, Webhook};

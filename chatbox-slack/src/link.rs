@@ -7,8 +7,10 @@
 
 mod fill;
 mod place;
+pub(crate) mod quiet;
 mod socket;
 
+pub(crate) use fill::name_of;
 pub(crate) use place::{Memory, Place};
 
 use crate::client::Client;

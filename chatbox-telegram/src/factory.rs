@@ -34,6 +34,7 @@ impl AdapterFactory for Telegram {
                 name: TOKEN.to_owned(),
                 title: "The bot's token from @BotFather".to_owned(),
                 env: "CHATBOX_TELEGRAM_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: vec![SettingSpec {
                 name: "api_base".to_owned(),

@@ -4,6 +4,7 @@ mod accept;
 mod agents;
 mod echo;
 mod hook;
+mod idle;
 mod mailboxes;
 mod memory;
 mod nodes;
@@ -12,6 +13,7 @@ mod reads;
 mod recap;
 mod size;
 mod start;
+mod translate;
 
 use anyhow::Result;
 use chatbox_benches::report::Figure;
@@ -72,7 +74,7 @@ type Measuring<'a> = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + 'a>>;
 
 /// Measures every part that is wanted: the figures, and what could not be measured.
 pub(crate) async fn all(bench: &Bench) -> (Vec<Figure>, Vec<String>) {
-    let parts: [(&str, Measuring<'_>); 12] = [
+    let parts: [(&str, Measuring<'_>); 14] = [
         ("accept", Box::pin(accept::measure(bench))),
         ("postgres", Box::pin(postgres::measure(bench))),
         ("nodes", Box::pin(nodes::measure(bench))),
@@ -81,6 +83,8 @@ pub(crate) async fn all(bench: &Bench) -> (Vec<Figure>, Vec<String>) {
         ("agents", Box::pin(agents::measure(bench))),
         ("mailboxes", Box::pin(mailboxes::measure(bench))),
         ("memory", Box::pin(memory::measure(bench))),
+        ("idle", Box::pin(idle::measure(bench))),
+        ("translate", Box::pin(translate::measure(bench))),
         ("start", Box::pin(start::measure(bench))),
         ("reads", Box::pin(reads::measure(bench))),
         ("recap", Box::pin(recap::measure(bench))),

@@ -89,6 +89,7 @@ impl AdapterFactory for RemoteFactory {
                 name: "token".to_owned(),
                 title: "The connector's token".to_owned(),
                 env: "CHATBOX_CONNECTOR_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: vec![SettingSpec {
                 name: "url".to_owned(),

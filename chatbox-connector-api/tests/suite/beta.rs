@@ -32,6 +32,7 @@ impl AdapterFactory for BetaFactory {
                 name: "token".to_owned(),
                 title: "The account's token".to_owned(),
                 env: "BETA_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: Vec::new(),
             guide: Vec::new(),

@@ -55,13 +55,16 @@ impl Chatbox {
                 (id, vec![Admin::AddConnection(Box::new(new))])
             }
         };
-        let setup = parts.setup;
-        let pairing_link = setup.and_then(|setup| setup.pairing_link(&identity, &code));
+        let takes_posts = parts.ingress.is_some();
+        let pairing_link = parts
+            .setup
+            .and_then(|setup| setup.pairing_link(&identity, &code));
         let added = Added {
             id,
             identity,
             pairing_link,
             pairing_code: Some(code),
+            takes_posts,
         };
         Ok(Adding {
             added,
@@ -89,6 +92,7 @@ impl Chatbox {
             identity,
             pairing_link: None,
             pairing_code: None,
+            takes_posts: false,
         };
         Adding {
             added,

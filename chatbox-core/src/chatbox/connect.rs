@@ -51,6 +51,8 @@ pub struct Added {
     pub pairing_link: Option<String>,
     /// The code in that link, for platforms without links.
     pub pairing_code: Option<String>,
+    /// Whether its platform may post to an address of ours: see [`Chatbox::posted`].
+    pub takes_posts: bool,
 }
 
 impl Chatbox {

@@ -5,11 +5,13 @@ mod admission;
 mod attach;
 mod attention;
 mod connect;
+mod posted;
 mod talk;
 
 pub use adding::Adding;
 pub use attention::Switched;
 pub use connect::{Added, Connect};
+pub use posted::Answer;
 
 use crate::backend::CognitiveBackend;
 use crate::connector::Blobs;

@@ -1,18 +1,15 @@
 //! What is said from outside a connection or a turn: events handed in, and words handed out.
 
 use super::Chatbox;
-use crate::connector::{Arrival, Confirm, Fate};
+use crate::connector::Fate;
 use crate::event::{Content, Event};
 use crate::house::{Error, millis};
 use crate::id::{ChatId, ConnectionId, DeliveryId, MailboxId, Platform, Seq};
-use crate::link::{Link, locked};
+use crate::link::Link;
 use crate::router::{self, Say, Terms};
 use crate::secret::Secret;
 use crate::store::{Admin, Author, Chat, Done, Outcome, StoreError};
 use crate::turn_token::RunningTurn;
-use crate::{dispatch, push};
-use std::sync::{Arc, Mutex};
-use tracing::Instrument;
 
 impl Chatbox {
     /// Takes one event in for a running connection, and answers when its fate is certain.
@@ -21,30 +18,8 @@ impl Chatbox {
     /// `NotRunning`, or the store: then nothing is known to be stored.
     pub async fn receive(&self, id: &ConnectionId, event: Event) -> Result<Fate, Error> {
         let link = self.house.running(id)?;
-        let fate = Arc::new(Mutex::new(Fate::Refused("refused")));
-        let told = fate.clone();
-        let confirm = Confirm::new(move |fate| *locked(&told) = fate);
-        let arrival = Arrival {
-            event,
-            cursor: None,
-            confirm: Some(confirm),
-            may_wait: true,
-        };
-        // What it woke is taken with it, and must be begun though its sender went away.
-        let (tasks, house) = (&self.house.tasks, self.house.clone());
-        let taking = async move {
-            let taken = router::accept(&house, &link, None, vec![arrival]).await?;
-            dispatch::begin_taken(&house, taken.claims);
-            push::begin_taken(&house, taken.hands);
-            if taken.owed {
-                house.turns_due.notify_one();
-            }
-            Ok(())
-        };
-        let taken = tasks.spawn(taking.in_current_span()).await;
-        taken.unwrap_or(Err(StoreError::Closed))?;
-        let fate = locked(&fate).clone();
-        Ok(fate)
+        let fates = self.take(&link, vec![event], true).await?;
+        Ok(fates.into_iter().next().ok_or(StoreError::Closed)?)
     }
 
     /// Says something in a mailbox's name, or as the house, outside a turn. Answers with the row it became.

@@ -1,6 +1,6 @@
 //! The five methods of an adapter, and the optional skills carried beside it.
 
-use super::{Capabilities, Cursor, Inbound, Outbound, Receipt, Result};
+use super::{Capabilities, Cursor, Inbound, Ingress, Outbound, Receipt, Result};
 use crate::connector::ByteStream;
 use crate::event::Event;
 use crate::id::{EventId, ExternalId, Handle, Platform};
@@ -85,6 +85,8 @@ pub trait Setup: Debug + Send + Sync + 'static {
 pub struct Parts {
     /// The adapter.
     pub adapter: Arc<dyn ChannelAdapter>,
+    /// Reads what the platform posts to an address of ours.
+    pub ingress: Option<Arc<dyn Ingress>>,
     /// Fetches files.
     pub media: Option<Arc<dyn MediaSource>>,
     /// Reads the past.
@@ -102,6 +104,7 @@ impl Parts {
     pub fn new(adapter: Arc<dyn ChannelAdapter>) -> Self {
         Self {
             adapter,
+            ingress: None,
             media: None,
             history: None,
             reconcile: None,

@@ -61,6 +61,9 @@ pub struct SecretSpec {
     pub title: String,
     /// The environment variable that may hold it; the same with `_FILE` names a file.
     pub env: String,
+    /// Whether the adapter can do without. What it needs one of several for, it says when it is built.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// One setting an adapter takes.
@@ -149,10 +152,12 @@ impl Secrets {
                 format!("the secret `{name}` is missing"),
             )
         };
-        self.0
-            .get(name)
-            .filter(|secret| !secret.is_empty())
-            .ok_or_else(missing)
+        self.get(name).ok_or_else(missing)
+    }
+
+    /// One secret, if it was given and is not empty.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.0.get(name).filter(|secret| !secret.is_empty())
     }
 }
 

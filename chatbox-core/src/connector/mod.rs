@@ -9,6 +9,7 @@ mod error;
 mod factory;
 mod guard;
 mod inbound;
+mod ingress;
 mod outbound;
 mod transcript;
 
@@ -21,6 +22,7 @@ pub use factory::{
 };
 pub use guard::check;
 pub use inbound::{Arrival, Confirm, Cursor, Fate, Inbound, Incoming, LinkState};
+pub use ingress::{Heard, Ingress, Posted, Refusal, Unread};
 pub use outbound::{OutMessage, Outbound, Receipt, Verb};
 pub use transcript::{Line, News, Positions, Transcript, TranscriptError, Voice};
 

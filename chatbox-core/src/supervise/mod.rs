@@ -16,7 +16,6 @@ use futures_util::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
@@ -26,8 +25,6 @@ const BATCH: usize = 256;
 const RECOVERED: Duration = Duration::from_secs(60);
 /// So long a connection that is stopped may take to hand on what is on its way.
 const LEAVE: Duration = Duration::from_secs(2);
-/// How many files of one connection are fetched at once.
-const FETCHES: usize = 4;
 /// How long one file may take.
 const FETCH: Duration = Duration::from_secs(60);
 
@@ -91,14 +88,13 @@ async fn by_turns(house: &Arc<House>, link: &Arc<Link>) {
 
 /// Keeps it open, until somebody else does.
 async fn stay(house: &Arc<House>, link: &Arc<Link>, fence: Option<Fence>) {
-    let fetches = Arc::new(Semaphore::new(FETCHES));
-    resume_files(house, link, &fetches).await;
+    resume_files(house, link).await;
     let mut losses = 0;
     // Later on, why it was lost stays shown until it shows life: opening it may take longer than waiting to.
     link.set_state(LinkState::Connecting);
     loop {
         let began = tokio::time::Instant::now();
-        let reading = AssertUnwindSafe(read(house, link, fence, &fetches)).catch_unwind();
+        let reading = AssertUnwindSafe(read(house, link, fence)).catch_unwind();
         let lost = reading.await;
         let lost = lost.unwrap_or_else(|_| Lost::Broken("the adapter crashed".to_owned()));
         if matches!(lost, Lost::Fenced) || is_stopped(house, link) {
@@ -191,12 +187,7 @@ fn report(house: &House, link: &Link, lost: Lost, losses: u32) -> Duration {
 }
 
 /// Opens the connection and reads it until it is lost.
-async fn read(
-    house: &Arc<House>,
-    link: &Arc<Link>,
-    fence: Option<Fence>,
-    fetches: &Arc<Semaphore>,
-) -> Lost {
+async fn read(house: &Arc<House>, link: &Arc<Link>, fence: Option<Fence>) -> Lost {
     let resume = match house.store.connection(&link.id).await {
         Ok(Some(row)) => row.cursor,
         Ok(None) => return Lost::Broken("the connection was removed".to_owned()),
@@ -224,7 +215,7 @@ async fn read(
             return Lost::Ended;
         };
         let (arrivals, lost) = sort(link, items, &mut shown);
-        let fenced = match take_in(house, link, fence, fetches, arrivals).await {
+        let fenced = match take_in(house, link, fence, arrivals).await {
             Ok(fenced) => fenced,
             Err(error) => return Lost::Store(error),
         };
@@ -243,18 +234,16 @@ async fn read(
 
 /// Takes arrivals in and begins what follows, whether the connection is stopped meanwhile or not: a lane that was taken with
 /// them waits for a whole lease where nobody begins it. Whether the next ones are for somebody else only.
-async fn take_in(
+pub(crate) async fn take_in(
     house: &Arc<House>,
     link: &Arc<Link>,
     fence: Option<Fence>,
-    fetches: &Arc<Semaphore>,
     arrivals: Vec<Arrival>,
 ) -> Result<bool, StoreError> {
-    let (tasks, house) = (&house.tasks, house.clone());
-    let (link, fetches) = (link.clone(), fetches.clone());
+    let (tasks, house, link) = (&house.tasks, house.clone(), link.clone());
     let taking = async move {
         let taken = router::accept(&house, &link, fence, arrivals).await?;
-        Ok(follow_up(&house, &link, taken, &fetches))
+        Ok(follow_up(&house, &link, taken))
     };
     let taken = tasks.spawn(taking.in_current_span()).await;
     taken.unwrap_or(Err(StoreError::Closed))
@@ -294,7 +283,7 @@ fn sort(
 
 /// What accepting made necessary: turns, files, answers to commands. None of it holds up the next batch. Whether there is
 /// a next batch for somebody else only.
-fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<Semaphore>) -> bool {
+fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken) -> bool {
     dispatch::begin_taken(house, taken.claims);
     push::begin_taken(house, taken.hands);
     for (chat, action) in taken.actions {
@@ -306,7 +295,7 @@ fn follow_up(house: &Arc<House>, link: &Arc<Link>, taken: Taken, fetches: &Arc<S
         });
     }
     for file in taken.files {
-        fetch_later(house, link, fetches, file);
+        fetch_later(house, link, file);
     }
     // An album's or a slow file's lane falls due without a claim of ours. Looking for lanes is a commit: only then.
     if taken.owed {
@@ -374,7 +363,7 @@ fn stop_turn(house: &House, chat: &Chat) -> bool {
 }
 
 /// Fetches what a crash left with the platform.
-async fn resume_files(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>) {
+async fn resume_files(house: &Arc<House>, link: &Arc<Link>) {
     match house.store.pending_media(&link.id).await {
         Ok(files) => {
             for file in files {
@@ -387,17 +376,17 @@ async fn resume_files(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaph
                     mime: file.mime,
                     wait_ms: 0,
                 };
-                fetch_later(house, link, fetches, file);
+                fetch_later(house, link, file);
             }
         }
         Err(error) => tracing::error!(%error, "unfinished files cannot be listed"),
     }
 }
 
-fn fetch_later(house: &Arc<House>, link: &Arc<Link>, fetches: &Arc<Semaphore>, file: ToFetch) {
-    let (house, link, fetches) = (house.clone(), link.clone(), fetches.clone());
+fn fetch_later(house: &Arc<House>, link: &Arc<Link>, file: ToFetch) {
+    let (house, link) = (house.clone(), link.clone());
     house.tasks.clone().spawn(async move {
-        let _turn = fetches.acquire().await;
+        let _turn = link.fetches.acquire().await;
         let seq = file.seq;
         let step = tokio::select! {
             fetched = fetch(&house, &link, file) => fetched,

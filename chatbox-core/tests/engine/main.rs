@@ -2,6 +2,7 @@
 
 mod growing;
 mod nodes;
+mod posting;
 mod pushing;
 mod world;
 

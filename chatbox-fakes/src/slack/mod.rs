@@ -413,4 +413,18 @@ impl Server {
         });
         body.map(|body| sign(secret, seconds, &body.to_string()))
     }
+
+    /// The newest button that was pressed, or command that was given, as a signed request to an app's own address.
+    #[must_use]
+    pub fn post_of_newest_action(&self, secret: &str, seconds: i64) -> Option<Post> {
+        let form = self.world.look(|state| {
+            let mut newest = state.envelopes.iter().rev();
+            newest.find_map(|it| match it.kind {
+                "interactive" => Some(sign::pressed_form(&it.payload)),
+                "slash_commands" => Some(sign::command_form(&it.payload)),
+                _ => None,
+            })
+        });
+        form.map(|form| sign(secret, seconds, &form))
+    }
 }

@@ -11,6 +11,8 @@ pub struct Post {
     pub timestamp: String,
     /// `x-slack-signature`.
     pub signature: String,
+    /// `content-type`: JSON for events, a form for buttons and commands.
+    pub kind: &'static str,
     /// What is sent, and signed.
     pub body: String,
 }
@@ -29,8 +31,38 @@ pub fn sign(secret: &str, seconds: i64, body: &str) -> Post {
     Post {
         timestamp,
         signature: format!("v0={hex}"),
+        kind: match body.starts_with(['{', '[']) {
+            true => "application/json",
+            false => "application/x-www-form-urlencoded",
+        },
         body,
     }
+}
+
+/// A button's payload as it is posted: one field of a form.
+pub(crate) fn pressed_form(payload: &Value) -> String {
+    format!("payload={}", percent(&payload.to_string()))
+}
+
+/// A command as it is posted: a form of texts.
+pub(crate) fn command_form(payload: &Value) -> String {
+    let fields = payload.as_object().into_iter().flatten();
+    let fields = fields.map(|(name, value)| {
+        let value = value.as_str().unwrap_or_default();
+        format!("{name}={}", percent(value))
+    });
+    fields.collect::<Vec<_>>().join("&")
+}
+
+/// A text as it stands in a form.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    let one = |byte: u8| match byte {
+        b' ' => "+".to_owned(),
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 /// What an address is asked before it is taken.

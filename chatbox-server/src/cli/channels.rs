@@ -128,8 +128,11 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<(), Failure> {
     let row: Row = client
         .ask(Method::POST, "/v1/connections", Some(&new))
         .await?;
-    let next = next(&row);
+    let (next, hook) = (next(&row), hook(&row));
     show(&Shown::one(row), json)?;
+    if let Some(hook) = hook.filter(|_| !json) {
+        print(&format!("\n  next: {hook}\n"))?;
+    }
     match next {
         Some(next) if !json => print(&format!(
             "\n  next: {next}: that makes you its owner. It works once, for 10 minutes.\n"
@@ -147,6 +150,14 @@ fn next(added: &Row) -> Option<String> {
         Some(format!("send {code} to {account}"))
     };
     link.or_else(code)
+}
+
+/// What makes its platform tell this server what happens.
+fn hook(added: &Row) -> Option<String> {
+    let (url, platform) = (added.text("hook_url")?, added.text("platform")?);
+    Some(format!(
+        "paste {url} as the Request URL of the {platform} app"
+    ))
 }
 
 /// What a channel asks for. Nobody is asked for the secrets of one that there is not. A connector that was added goes by its
@@ -179,6 +190,7 @@ fn of_connector(platform: &str) -> Manifest {
             name: "token".to_owned(),
             title: "The token that its process takes".to_owned(),
             env: format!("CHATBOX_{word}_TOKEN"),
+            optional: false,
         }],
         settings: Vec::new(),
         guide: Vec::new(),

@@ -56,14 +56,16 @@ pub(super) fn gather(
     let mut secrets = BTreeMap::new();
     for spec in specs {
         let secret = match files.get(&spec.name) {
-            Some(path) if is_stdin(path) => lines.next().ok_or_else(|| missing(spec, specs))?,
-            Some(path) => secret_from_file(path)?,
+            Some(path) if is_stdin(path) => Some(lines.next().ok_or_else(|| missing(spec, specs))?),
+            Some(path) => Some(secret_from_file(path)?),
             None => match secret_from_env(&spec.env)? {
-                Some(secret) => secret.trim().to_owned(),
+                Some(secret) => Some(secret.trim().to_owned()),
                 None => typed(manifest, spec, &mut guided)?,
             },
         };
-        secrets.insert(spec.name.clone(), Secret::new(secret));
+        if let Some(secret) = secret {
+            secrets.insert(spec.name.clone(), Secret::new(secret));
+        }
     }
     Ok(secrets)
 }
@@ -125,21 +127,31 @@ fn missing(spec: &SecretSpec, specs: &[SecretSpec]) -> Failure {
     Failure::new("secret_missing", what, fix)
 }
 
-/// Asks a person, and says first where to find it.
-fn typed(manifest: &Manifest, spec: &SecretSpec, guided: &mut bool) -> Result<String, Failure> {
-    let missing = || missing(spec, &manifest.secrets);
+/// Asks a person, and says first where to find it. One that the channel can do without may be left empty.
+fn typed(
+    manifest: &Manifest,
+    spec: &SecretSpec,
+    guided: &mut bool,
+) -> Result<Option<String>, Failure> {
+    let missing = || match spec.optional {
+        true => Ok(None),
+        false => Err(missing(spec, &manifest.secrets)),
+    };
     if !std::io::stdin().is_terminal() {
-        return Err(missing());
+        return missing();
     }
     if !std::mem::replace(guided, true) {
         let steps = manifest.guide.iter().enumerate();
         let steps = steps.map(|(nth, step)| format!("  {}. {step}\n", nth + 1));
         print(&steps.collect::<String>())?;
     }
-    let typed = rpassword::prompt_password(format!("  {}: ", spec.name)).map_err(|_| missing())?;
+    let or_not = if spec.optional { " (may be empty)" } else { "" };
+    let Ok(typed) = rpassword::prompt_password(format!("  {}{or_not}: ", spec.name)) else {
+        return missing();
+    };
     match typed.trim() {
-        "" => Err(missing()),
-        typed => Ok(typed.to_owned()),
+        "" => missing(),
+        typed => Ok(Some(typed.to_owned())),
     }
 }
 
@@ -190,6 +202,7 @@ mod tests {
             name: (*name).to_owned(),
             title: (*name).to_owned(),
             env: format!("CHATBOX_ALPHA_{}_THAT_NOBODY_SETS", name.to_uppercase()),
+            optional: false,
         };
         Manifest {
             platform: "alpha".into(),

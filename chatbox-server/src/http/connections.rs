@@ -151,6 +151,9 @@ pub struct AddedView {
     pub(crate) inbound_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inbound_url: Option<String>,
+    /// The address to give to its platform, where that posts what happens to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hook_url: Option<String>,
 }
 
 /// Verifies, saves and starts a connection.

@@ -12,6 +12,7 @@ mod deliveries;
 mod finish;
 mod guard;
 mod health;
+mod hooks;
 mod inbound;
 mod listen;
 mod login;
@@ -77,6 +78,7 @@ pub fn router(app: Arc<App>, names: Names, pages: Router) -> Router {
             post(login::log_in).layer(DefaultBodyLimit::max(LOGIN)),
         )
         .route("/media/{id}", get(media::show))
+        .route("/hooks/{connection}", post(hooks::take))
         .route("/health", get(health::summary))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -4,6 +4,8 @@
 
 mod agents;
 mod failover;
+#[cfg(feature = "slack")]
+mod hooks;
 mod house;
 mod keys;
 mod posts;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// How long to wait where Slack says that we are too fast and not for how long.
-const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
 /// What is still to be read.
 #[derive(Debug)]
@@ -246,7 +246,7 @@ fn channel_of(event: &Event) -> &str {
 }
 
 /// What somebody is called. Who cannot be asked for has no name.
-async fn name_of(client: &Client, person: &str) -> Option<String> {
+pub(crate) async fn name_of(client: &Client, person: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Found {
         user: User,

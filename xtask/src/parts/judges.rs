@@ -119,6 +119,13 @@ pub(crate) fn webhooks(house: &House) -> Result<Outcome> {
     script_with_node(house, "webhooks", "webhooks.py", [chatbox(house)?])
 }
 
+/// What a platform posts to a running server, signed by its own library.
+pub(crate) fn hooks(house: &House) -> Result<Outcome> {
+    let fakes = house.binary("chatbox-fakes")?.into_os_string();
+    let programs = [chatbox(house)?, fakes];
+    script(house, "hooks", (JUDGES, "hooks.py"), programs)
+}
+
 /// The API against its own document.
 pub(crate) fn api(house: &House) -> Result<Outcome> {
     script(house, "api", (JUDGES, "api.py"), [chatbox(house)?])

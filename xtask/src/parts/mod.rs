@@ -93,6 +93,11 @@ pub(crate) fn all() -> Vec<Part> {
             judges::webhooks,
         ),
         part(
+            "hooks",
+            "what Slack's own library signs is taken in, and nothing else",
+            judges::hooks,
+        ),
+        part(
             "api",
             "the API is what its document says, whatever is sent",
             judges::api,

@@ -38,6 +38,7 @@ impl AdapterFactory for TemplateFactory {
                 name: "token".to_owned(),
                 title: "The account's token".to_owned(),
                 env: "CHATBOX_TEMPLATE_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: vec![
                 setting(
@@ -75,6 +76,7 @@ impl AdapterFactory for TemplateFactory {
         let client = Client::new(&config, token, context.egress)?;
         // A question for news is answered after `poll` at the latest, and that is the sign of life.
         let heartbeat = config.total();
+        // A platform that posts to an address of ours has an `ingress` among its parts.
         Ok(Parts::new(Arc::new(Template { client, heartbeat })))
     }
 }

@@ -43,6 +43,7 @@ impl AdapterFactory for AlphaFactory {
                 name: "token".to_owned(),
                 title: "The account's token".to_owned(),
                 env: "ALPHA_TOKEN".to_owned(),
+                optional: false,
             }],
             settings: Vec::new(),
             guide: vec!["Make an account.".to_owned()],
