@@ -35,7 +35,7 @@ use slack_morphism::api::{
 };
 use slack_morphism::prelude::{SlackChannelId, SlackReactionName};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -47,6 +47,8 @@ const MAX_DOWNLOAD: u64 = 100 * 1024 * 1024;
 const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
 /// How often a message that grows is changed: `chat.update` may be asked some 50 times a minute in a workspace.
 const GROW_PACE: Duration = Duration::from_millis(1500);
+/// How often any message is changed for growing: the rest of what a workspace allows is for replies that are whole.
+const GROW_SHARE: Duration = Duration::from_secs(2);
 /// The longest answer to a button, in characters.
 const MAX_ANSWER: usize = 3000;
 /// What is lost where blocks are refused.
@@ -68,6 +70,8 @@ pub struct SlackAdapter {
     notes: Option<Notes>,
     /// Of several connections each would hear a part.
     alone: Arc<Semaphore>,
+    /// When a message may grow next.
+    grows: Mutex<Option<Instant>>,
 }
 
 /// Who a token belongs to.
@@ -98,6 +102,7 @@ impl SlackAdapter {
             memory: Arc::default(),
             notes: None,
             alone: Arc::new(Semaphore::new(1)),
+            grows: Mutex::default(),
         })
     }
 
@@ -230,6 +235,18 @@ impl SlackAdapter {
         let request = outbound::edit(to, markup, words)?;
         let done = self.client.tell("chat.update", &request, Idempotent::Yes);
         done.await.map(drop)
+    }
+
+    /// Whether a message may be changed only to show it growing.
+    fn may_grow(&self) -> Result<()> {
+        let mut grows = self.grows.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some(next) = grows.filter(|next| *next > now) {
+            let sentence = "other messages grow; this one is shown later";
+            return Err(AdapterError::new(ErrorKind::RateLimited, sentence).after(next - now));
+        }
+        *grows = Some(now + GROW_SHARE);
+        Ok(())
     }
 
     async fn change(&self, target: &EventId, message: &OutMessage) -> Result<Receipt> {
@@ -454,7 +471,12 @@ impl ChannelAdapter for SlackAdapter {
     async fn perform(&self, out: &Outbound) -> Result<Receipt> {
         let done = match &out.verb {
             Verb::Send(message) => return self.say(out, message).await,
-            Verb::Edit { target, message } => return self.change(target, message).await,
+            Verb::Edit { target, message } => {
+                if out.id.is_none() {
+                    self.may_grow()?;
+                }
+                return self.change(target, message).await;
+            }
             Verb::Delete { target } => self.take_back(target).await,
             Verb::React { target, emoji } => self.react(target, emoji).await,
             Verb::Answer { token, text } => self.answer(token, text).await,

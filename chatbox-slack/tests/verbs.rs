@@ -3,7 +3,7 @@
 mod house;
 
 use chatbox_connector_api::event::ChatKind;
-use chatbox_connector_api::id::{EventId, ExternalId};
+use chatbox_connector_api::id::{DeliveryId, EventId, ExternalId};
 use chatbox_connector_api::markup::parse;
 use chatbox_connector_api::secret::Secret;
 use chatbox_connector_api::{
@@ -524,4 +524,39 @@ async fn a_change_without_blocks_takes_the_old_ones_away() {
     house.adapter.perform(&change).await.expect("changed");
     let said = &house.server.said()[0];
     assert_eq!(plain(&said.text, &said.blocks), "after");
+}
+
+/// A workspace allows some fifty changes a minute for all its messages: growing takes no more than its share of them, and
+/// the last change of each is never kept from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_grow_share_what_is_allowed_and_leave_some_of_it() {
+    let house = house(Options::default()).await;
+    let target = house.say(ROOM, "a").await.message.expect("its name");
+    let change = |id: Option<DeliveryId>, text: &str| Outbound {
+        id,
+        chat: ROOM.into(),
+        verb: Verb::Edit {
+            target: target.clone(),
+            message: OutMessage {
+                markup: parse(text),
+                ..OutMessage::default()
+            },
+        },
+    };
+    let perform = async |out: Outbound| house.adapter.perform(&out).await;
+    perform(change(None, "a b")).await.expect("it may grow");
+    let later = perform(change(None, "a b c")).await.expect_err("too soon");
+    assert_eq!(later.kind(), &ErrorKind::RateLimited);
+    assert!(
+        later
+            .retry_after()
+            .is_some_and(|wait| wait <= Duration::from_secs(2))
+    );
+    let whole = perform(change(Some(DeliveryId(8)), "a b c d")).await;
+    whole.expect("what is whole is said at once");
+    let said = &house.server.said()[0];
+    assert_eq!(
+        (plain(&said.text, &said.blocks).as_str(), said.edits),
+        ("a b c d", 2)
+    );
 }
