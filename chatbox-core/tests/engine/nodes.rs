@@ -3,8 +3,8 @@
 use crate::world::{Script, World, alpha};
 use async_trait::async_trait;
 use chatbox_core::store::{
-    Admin, Claim, DeliveryState, Hint, Hints, LaneKind, Layer, MemoryStore, Offer, Outcome, Step,
-    Store, StoreError,
+    Admin, Claim, DeliveryState, Hint, Hints, LaneKind, Layer, LogRow, MemoryStore, Offer, Outcome,
+    Step, Store, StoreError,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +101,48 @@ async fn an_engine_that_stops_gives_its_connections_to_the_next() {
     sleep(MOMENT).await;
     assert!(town.is_open());
     assert_eq!(platform.opened(), 2);
+}
+
+/// Where the platform forgets what it has handed over, alone and where others could read the connection.
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_is_taken_in_before_a_connection_is_let_go() {
+    const LEAVE: Duration = Duration::from_secs(2);
+    for shared in [false, true] {
+        let (memory, platform) = (Arc::new(MemoryStore::new()), alpha());
+        let store: Arc<dyn Store> = match shared {
+            true => Way::to(&memory),
+            false => memory.clone(),
+        };
+        platform.hand_over_late(&["one", "two"]);
+        let world = World::over(store, Script::echo()).await;
+        let town = world.connect(platform.clone()).await;
+        town.say("ana", "before").await;
+        town.all_confirmed().await;
+        let told = Instant::now();
+        assert!(world.chatbox.drain(MOMENT).await);
+        assert!(told.elapsed() < LEAVE, "it ends with what was on its way");
+        let texts = |rows: Vec<LogRow>| -> Vec<String> {
+            let said = rows.into_iter().filter(|row| !row.out);
+            let said = said.filter_map(|row| Some(row.body.content()?.text.clone()));
+            said.collect()
+        };
+        assert_eq!(texts(world.rows("ana").await), ["before", "one", "two"]);
+
+        // Who does not let go is not waited for without end, and the connection is free for the next.
+        platform.hand_over_late(&[]);
+        let next = World::over(Way::to(&memory), Script::echo()).await;
+        let town = next.connect(platform.clone()).await;
+        town.say("ana", "after").await;
+        town.all_confirmed().await;
+        let told = Instant::now();
+        assert!(next.chatbox.drain(MOMENT).await);
+        let took = told.elapsed();
+        assert!(took >= LEAVE && took < MOMENT, "{took:?}");
+        let last = World::over(Way::to(&memory), Script::echo()).await;
+        last.attach("main", platform.clone()).await;
+        sleep(MOMENT).await;
+        assert_eq!(platform.opened(), 3);
+    }
 }
 
 #[tokio::test(start_paused = true)]

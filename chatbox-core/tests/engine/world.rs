@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chatbox_core::backend::{BackendError, CognitiveBackend, ReplySink, Turn, TurnOutcome};
 use chatbox_core::connector::{
     AdapterContext, AdapterError, AdapterFactory, Arrival, Capabilities, ChannelAdapter, Confirm,
-    Cursor, DeliveryClass, ErrorKind, Identity, Inbound, Incoming, Manifest, Outbound, Parts,
-    Receipt, Result, Secrets, Settings, TextLimit, Verb,
+    Cursor, DeliveryClass, ErrorKind, Identity, Inbound, Incoming, Leave, Manifest, Outbound,
+    Parts, Receipt, Result, Secrets, Settings, TextLimit, Verb,
 };
 use chatbox_core::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_core::id::{ChatId, ConnectionId, Fence, Millis, Platform, SessionId};
@@ -219,6 +219,8 @@ struct Wire {
     takes: Mutex<Duration>,
     closed: AtomicBool,
     hangs_up: AtomicBool,
+    late: Mutex<Vec<Event>>,
+    leaves: AtomicBool,
     crashes: Arc<AtomicBool>,
     opened: AtomicUsize,
     said: AtomicUsize,
@@ -249,6 +251,15 @@ impl Invented {
         self.0.sent.lock().expect("whole").clone()
     }
 
+    /// Whoever is told to leave hears these texts of Ana's first, after which the connection ends; without any it stays.
+    pub(crate) fn hand_over_late(&self, texts: &[&str]) {
+        let late = texts
+            .iter()
+            .map(|text| event("ana", EventBody::Message(Content::text(*text)), text));
+        *self.0.late.lock().expect("whole") = late.collect();
+        self.0.leaves.store(true, Ordering::SeqCst);
+    }
+
     /// How often it was connected to.
     pub(crate) fn opened(&self) -> usize {
         self.0.opened.load(Ordering::SeqCst)
@@ -264,6 +275,8 @@ impl Invented {
             takes: Mutex::default(),
             closed: AtomicBool::new(false),
             hangs_up: AtomicBool::new(false),
+            late: Mutex::default(),
+            leaves: AtomicBool::new(false),
             crashes: Arc::default(),
             opened: AtomicUsize::new(0),
             said: AtomicUsize::new(0),
@@ -295,7 +308,26 @@ impl AdapterFactory for Invented {
         _settings: Settings,
         _secrets: Secrets,
     ) -> Result<Parts> {
-        Ok(Parts::new(Arc::new(self.clone())))
+        let leaves = self.0.leaves.load(Ordering::SeqCst);
+        Ok(Parts {
+            leave: leaves.then(|| Arc::new(self.clone()) as Arc<dyn Leave>),
+            ..Parts::new(Arc::new(self.clone()))
+        })
+    }
+}
+
+impl Leave for Invented {
+    fn leave(&self) {
+        let late = std::mem::take(&mut *self.0.late.lock().expect("whole"));
+        let mut incoming = self.0.incoming.lock().expect("whole");
+        for event in &late {
+            let sender = incoming.as_ref().expect("it is open");
+            let arrival = Arrival::new(event.clone());
+            let _ = sender.send(Ok(Incoming::Event(arrival)));
+        }
+        if !late.is_empty() {
+            *incoming = None;
+        }
     }
 }
 
