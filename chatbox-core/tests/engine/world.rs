@@ -244,14 +244,14 @@ impl Invented {
         self.0.hangs_up.store(hangs_up, Ordering::SeqCst);
     }
 
-    /// What was sent over it.
-    pub(crate) fn sent(&self) -> Vec<(String, String)> {
-        self.0.sent.lock().expect("whole").clone()
-    }
-
     /// How often it was connected to.
     pub(crate) fn opened(&self) -> usize {
         self.0.opened.load(Ordering::SeqCst)
+    }
+
+    /// What was sent over it.
+    pub(crate) fn sent(&self) -> Vec<(String, String)> {
+        self.0.sent.lock().expect("whole").clone()
     }
 
     fn named(name: &str) -> Self {
