@@ -2,6 +2,7 @@
 the requests are those of Slack's documents."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,6 +20,10 @@ TOKEN = "xoxb-0000000000-0000000000-JUDGEjudgeJUDGE"
 # The one person whom the fake knows.
 ADA, IM = "U0ADA", "DU0ADA"
 SOON = 30
+
+
+# Whatever a log may hold, it holds nothing of what was posted.
+os.environ["CHATBOX_LOG_LEVEL"] = "debug"
 
 
 class Slack:
@@ -128,6 +133,13 @@ def refused(slack: Slack) -> None:
     assert not any("never to be heard" in text for text in slack.said())
 
 
+def written(house: House) -> str:
+    """What the log holds and should not."""
+    text = house.data.with_suffix(".log").read_text(errors="replace")
+    assert "refused" in text, "nothing was written at all"
+    return "".join(word for word in (SECRET, TOKEN, "never to be heard", "is anybody", "v0=") if word in text)
+
+
 def main() -> int:
     verdict, slack = Verdict(), Slack(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +158,7 @@ def main() -> int:
             verdict.run("a button is acknowledged and a strangers is not", pressed, slack)
             verdict.run("what is not signed is not taken", refused, slack)
             verdict.check("nothing panicked", house.faults())
+            verdict.check("nothing of it is written", written(house))
         finally:
             house.end()
             slack.process.kill()

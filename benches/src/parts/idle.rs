@@ -16,7 +16,7 @@ const MB: f64 = 1024.0 * 1024.0;
 /// How long a connection may take to stand.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What all four together may occupy, in MB over the program without any.
-const MOST: f64 = 16.0;
+const MOST: f64 = 8.0;
 
 pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     if bench.only.is_empty() {

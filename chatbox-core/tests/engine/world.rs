@@ -246,11 +246,6 @@ impl Invented {
         self.0.hangs_up.store(hangs_up, Ordering::SeqCst);
     }
 
-    /// What was sent over it.
-    pub(crate) fn sent(&self) -> Vec<(String, String)> {
-        self.0.sent.lock().expect("whole").clone()
-    }
-
     /// Whoever is told to leave hears these texts of Ana's first, after which the connection ends; without any it stays.
     pub(crate) fn hand_over_late(&self, texts: &[&str]) {
         let late = texts
@@ -263,6 +258,11 @@ impl Invented {
     /// How often it was connected to.
     pub(crate) fn opened(&self) -> usize {
         self.0.opened.load(Ordering::SeqCst)
+    }
+
+    /// What was sent over it.
+    pub(crate) fn sent(&self) -> Vec<(String, String)> {
+        self.0.sent.lock().expect("whole").clone()
     }
 
     fn named(name: &str) -> Self {

@@ -266,6 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn one_that_may_be_left_out_is_left_out_where_nobody_gives_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        std::fs::write(&path, "one\n").expect("a file");
+        let mut both = manifest(&["needed", "other"]);
+        both.secrets[1].optional = true;
+        // Nobody can be asked: a test has no terminal, or one that says nothing.
+        let files = given(None, &[("needed", &path)]);
+        if !std::io::stdin().is_terminal() {
+            let secrets = gather(&both, &files, true).expect("the one is enough");
+            assert_eq!(secrets.keys().collect::<Vec<_>>(), ["needed"]);
+            let without = gather(&both, &given(None, &[("other", &path)]), true);
+            assert_eq!(without.expect_err("it is needed").code, "secret_missing");
+        }
+        let files = given(None, &[("needed", &path), ("other", &path)]);
+        let secrets = gather(&both, &files, true).expect("both are there");
+        assert_eq!(secrets.len(), 2);
+    }
+
+    #[test]
     fn lines_are_shared_out_in_order() {
         assert_eq!(split("only\n", 1).expect("one"), ["only"]);
         assert_eq!(
