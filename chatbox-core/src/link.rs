@@ -2,11 +2,12 @@
 
 use crate::admit::Policy;
 use crate::connector::{Capabilities, DeliveryClass, LinkState, News, Parts, Revision};
-use crate::id::{ConnectionId, ExternalId, MailboxId, Platform};
+use crate::id::{ConnectionId, ExternalId, Handle, MailboxId, Platform};
 use crate::markup::Dialect;
 use crate::meters;
 use crate::store::{Connection, SecretBox};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
@@ -44,6 +45,7 @@ pub struct Link {
     policy: Mutex<(Arc<Policy>, Revision)>,
     health: watch::Sender<Health>,
     pause: Mutex<Option<Instant>>,
+    rests: Mutex<HashMap<Handle, Instant>>,
 }
 
 /// How a connection stands, for people and checks.
@@ -92,6 +94,7 @@ impl Link {
             policy: Mutex::new((Arc::new(row.policy.clone()), row.policy_rev)),
             health: watch::Sender::new(health),
             pause: Mutex::new(None),
+            rests: Mutex::default(),
         }
     }
 
@@ -190,6 +193,21 @@ impl Link {
         let until = Instant::now() + wait;
         let mut pause = locked(&self.pause);
         *pause = Some(pause.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// The platform asked to be left alone about one chat.
+    pub(crate) fn rest(&self, chat: &Handle, wait: Duration) {
+        let now = Instant::now();
+        let mut rests = locked(&self.rests);
+        rests.retain(|_, until| *until > now);
+        let until = rests.entry(chat.clone()).or_insert(now);
+        *until = (*until).max(now + wait);
+    }
+
+    /// Until when, if it still is to be.
+    pub(crate) fn rests_until(&self, chat: &Handle) -> Option<Instant> {
+        let until = locked(&self.rests).get(chat).copied();
+        until.filter(|until| *until > Instant::now())
     }
 
     pub(crate) fn paused_until(&self) -> Option<Instant> {

@@ -124,6 +124,12 @@ async fn drain(house: &House, link: &Link, lease: &Lease) -> Result<(), StoreErr
                     .await
                     .map(drop);
             }
+            if let Some(until) = link.rests_until(&chat.handle) {
+                let after_ms = millis(until.saturating_duration_since(Instant::now())) + 1;
+                return settle(house, lease, None, Settled::Release { after_ms })
+                    .await
+                    .map(drop);
+            }
             if !send(house, link, lease, &chat, row).await? {
                 return Ok(());
             }

@@ -237,16 +237,15 @@ impl SlackAdapter {
         done.await.map(drop)
     }
 
-    /// Whether a message may be changed only to show it growing.
-    fn may_grow(&self) -> Result<()> {
+    /// Whether a message may be changed now only to show it growing.
+    fn may_grow(&self) -> bool {
         let mut grows = self.grows.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if let Some(next) = grows.filter(|next| *next > now) {
-            let sentence = "other messages grow; this one is shown later";
-            return Err(AdapterError::new(ErrorKind::RateLimited, sentence).after(next - now));
+        let may = grows.is_none_or(|next| next <= now);
+        if may {
+            *grows = Some(now + GROW_SHARE);
         }
-        *grows = Some(now + GROW_SHARE);
-        Ok(())
+        may
     }
 
     async fn change(&self, target: &EventId, message: &OutMessage) -> Result<Receipt> {
@@ -472,8 +471,11 @@ impl ChannelAdapter for SlackAdapter {
         let done = match &out.verb {
             Verb::Send(message) => return self.say(out, message).await,
             Verb::Edit { target, message } => {
-                if out.id.is_none() {
-                    self.may_grow()?;
+                if out.id.is_none() && !self.may_grow() {
+                    return Ok(Receipt {
+                        message: Some(target.clone()),
+                        degraded: Some("other messages grow; this one is shown later".to_owned()),
+                    });
                 }
                 return self.change(target, message).await;
             }

@@ -4,7 +4,7 @@
 //! with the turn.
 
 use crate::backend::Growing;
-use crate::connector::{self, Limits, Outbound, Scope, Verb};
+use crate::connector::{self, AdapterError, Limits, Outbound, Verb};
 use crate::event::Content;
 use crate::house::House;
 use crate::id::{EventId, Seq};
@@ -15,7 +15,7 @@ use crate::router::{self, Say, Terms};
 use crate::store::{Author, Chat, Pending, StoreError, Under};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A reply that is there sooner than this is not shown growing.
@@ -53,8 +53,6 @@ struct Grown {
     begun: Option<Seq>,
     name: Option<EventId>,
     shown: Markup,
-    /// Nothing is shown until then.
-    rests: Option<Instant>,
     given_up: bool,
 }
 
@@ -150,9 +148,7 @@ impl<'a> Stage<'a> {
     /// Shows what goes away by itself, so that nobody waits for it once the turn is over.
     async fn flash(&self, verb: Verb, over: &CancellationToken) {
         if let Some(Err(error)) = over.run_until_cancelled(self.ask(verb)).await {
-            if let (Some(wait), Scope::Connection) = (error.retry_after(), error.scope()) {
-                self.link.pause(wait);
-            }
+            self.heed(&error);
             tracing::debug!(%error, "what grows was not shown");
         }
     }
@@ -174,8 +170,7 @@ impl<'a> Stage<'a> {
             let names = self.house.store.names_of(begun).await;
             grown.name = names.ok().and_then(|names| names.into_iter().next());
         }
-        let rests = grown.rests.is_some_and(|until| until > Instant::now());
-        let Some(target) = grown.name.clone().filter(|_| !rests) else {
+        let Some(target) = grown.name.clone() else {
             return;
         };
         // What has outgrown one message shows no more than fits into it; the rest follows at the end.
@@ -187,10 +182,10 @@ impl<'a> Stage<'a> {
             ..connector::OutMessage::default()
         };
         match self.ask(Verb::Edit { target, message }).await {
+            // What was not shown for now is shown with the next change, or at the end.
             Ok(()) => grown.shown = piece,
             Err(error) => {
-                // A limit on what is only shown holds up nothing that is said.
-                grown.rests = error.retry_after().map(|wait| Instant::now() + wait);
+                self.heed(&error);
                 grown.given_up = error.retry_after().is_none();
                 tracing::debug!(%error, "how a reply grows was not shown");
             }
@@ -221,9 +216,18 @@ impl<'a> Stage<'a> {
         markup::split(&markup::parse(text), dialect, max).len()
     }
 
+    /// The chat is left alone for as long as the platform asks, also with what is said; others are not held up by what is
+    /// only shown.
+    fn heed(&self, error: &AdapterError) {
+        if let Some(wait) = error.retry_after() {
+            self.link.rest(&self.chat.handle, wait);
+        }
+    }
+
     /// Whether anything can be shown here and now.
     fn can_be_seen(&self) -> bool {
-        self.link.is_up() && self.link.paused_until().is_none()
+        let rests = || self.link.rests_until(&self.chat.handle);
+        self.link.is_up() && self.link.paused_until().is_none() && rests().is_none()
     }
 
     /// Shows something that is never stored, if the platform can; whether it worked matters to nobody.

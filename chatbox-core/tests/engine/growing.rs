@@ -67,6 +67,13 @@ impl Board {
         self.0.lock().expect("whole").there.pop();
     }
 
+    /// What is asked next is answered so; how much was asked before.
+    fn refuse(&self, error: AdapterError) -> usize {
+        let mut messages = self.0.lock().expect("whole");
+        messages.refusals.push(error);
+        messages.asked.len()
+    }
+
     fn slow_down(&self, takes: Duration) {
         self.0.lock().expect("whole").takes = takes;
     }
@@ -490,9 +497,12 @@ async fn limits_cost_what_grows_and_never_the_end() {
     let room = Room::new(writer(REPLY)).await;
     room.hear("go").await;
     sleep(Duration::from_millis(1500)).await;
-    let slow = || AdapterError::new(ErrorKind::RateLimited, "slow down").after(2 * PACE);
-    room.board.0.lock().expect("whole").refusals = vec![slow(), slow()];
-    sleep(SOON + SOON).await;
+    let wait = Duration::from_secs(5);
+    let slow = AdapterError::new(ErrorKind::RateLimited, "slow down").after(wait);
+    let asked = room.board.refuse(slow);
+    sleep(SOON).await;
+    assert_eq!(room.board.asked().len(), asked + 1, "not before it may");
+    sleep(SOON).await;
     assert_eq!(room.board.texts(), [REPLY]);
 }
 
