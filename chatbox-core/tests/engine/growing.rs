@@ -401,6 +401,22 @@ async fn what_was_begun_before_a_restart_is_completed_after_it() {
     assert_eq!(next.log().await, ["all of it"]);
 }
 
+/// What the agent said before stands among what is pending once that is read from the store.
+#[tokio::test(start_paused = true)]
+async fn a_later_reply_is_completed_after_a_restart_too() {
+    let room = Room::new(writer(REPLY)).await;
+    room.hear("go").await;
+    sleep(SOON + SOON).await;
+    assert_eq!(room.board.texts(), [REPLY]);
+    room.hear("go on").await;
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(room.board.texts().len(), 2);
+    assert!(room.chatbox.drain(SOON).await, "everything let go");
+    let next = Room::over(room.board.clone(), room.store.clone(), writer("all of it")).await;
+    sleep(SOON).await;
+    assert_eq!(next.board.texts(), [REPLY, "all of it"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_outgrows_a_message_goes_on_in_the_next() {
     let long = "the first sentence fills one message. the second one follows in another message";
