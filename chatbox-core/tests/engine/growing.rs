@@ -502,6 +502,19 @@ async fn a_reply_whose_beginning_was_taken_away_is_said_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_may_not_be_changed_any_more_is_said_anew() {
+    let room = Room::new(writer(REPLY)).await;
+    room.hear("go").await;
+    sleep(Duration::from_millis(1500)).await;
+    // What grows is not changed any more after the first, so that the second meets the end.
+    let closed = || AdapterError::new(ErrorKind::Forbidden, "nobody may change it any more");
+    room.board.0.lock().expect("whole").refusals = vec![closed(), closed()];
+    sleep(SOON + SOON).await;
+    let texts = room.board.texts();
+    assert_eq!(texts.last().map(String::as_str), Some(REPLY), "{texts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_cost_what_grows_and_never_the_end() {
     let room = Room::new(writer(REPLY)).await;
     room.hear("go").await;
