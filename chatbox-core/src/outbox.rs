@@ -260,20 +260,30 @@ async fn perform(
     if !lease.is_ours() {
         return Ok(None);
     }
-    let mut asked = ask(link, out).await;
-    if let (Err(error), Parcel::Perform(planned)) = (&asked, &row.parcel)
-        && let Some(anew) = target::anew(planned, &out.verb, error)
-    {
-        let verb = anew;
-        asked = ask(
-            link,
-            &Outbound {
-                verb,
-                ..out.clone()
-            },
-        )
-        .await;
-    }
+    let asked = ask(link, out).await;
+    let anew = match (&asked, &row.parcel) {
+        (Err(error), Parcel::Perform(planned)) => target::anew(planned, &out.verb, error),
+        _ => None,
+    };
+    let Some(verb) = anew else {
+        return meant(house, link, row, out, asked).await;
+    };
+    let anew = Outbound {
+        verb,
+        ..out.clone()
+    };
+    let asked = ask(link, &anew).await;
+    meant(house, link, row, &anew, asked).await
+}
+
+/// What the adapter's answer to what it was asked means.
+async fn meant(
+    house: &House,
+    link: &Link,
+    row: &Delivery,
+    out: &Outbound,
+    asked: connector::Result<Receipt>,
+) -> Result<Option<Settled>, StoreError> {
     match asked {
         Ok(receipt) => Ok(Some(Settled::Delivered { receipt })),
         Err(error) => refused(house, link, row, out, error).await.map(Some),

@@ -67,7 +67,8 @@ pub fn complete(
     can: &Capabilities,
     dialect: &dyn Dialect,
 ) -> Result<Vec<PlannedPart>> {
-    let is_text = content.choices.is_empty() && content.attachments.is_empty();
+    let is_answer = can.reply.is_some() && content.reply_to.is_some();
+    let is_text = content.choices.is_empty() && content.attachments.is_empty() && !is_answer;
     if is_text && let Ok(parts) = edit(later(), content, can, dialect) {
         return Ok(parts);
     }
@@ -304,6 +305,12 @@ mod tests {
         asks.choices = vec!["this".into(), "that".into()];
         let asks = complete(&asks, &can, &PLAIN).expect("there is text");
         assert_eq!(names(&asks), ["delete", "send"]);
+        // Nor does it change what is answered.
+        can.reply = Some(Limits::default());
+        let mut answers = Content::text("yes");
+        answers.reply_to = Some("7".into());
+        let answers = complete(&answers, &can, &PLAIN).expect("there is text");
+        assert_eq!(names(&answers), ["delete", "send"]);
         assert!(complete(&Content::default(), &can, &PLAIN).is_err());
     }
 

@@ -62,6 +62,8 @@ impl<'a> Stage<'a> {
             lane: lease.lane.clone(),
             fence: lease.fence,
         };
+        // What the agent said since the last turn stands before it where what is pending was read, and not where it just came.
+        let first = pending.rows.iter().find(|row| row.wakes);
         Self {
             house,
             link,
@@ -72,7 +74,7 @@ impl<'a> Stage<'a> {
             draft: pending.upto.0,
             terms: Terms {
                 under: Some(under),
-                key: pending.rows.first().map(|row| key(&pending.chat, row.seq)),
+                key: first.map(|row| key(&pending.chat, row.seq)),
             },
         }
     }
@@ -246,7 +248,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// What is begun of the reply to the messages from this one on is begun once, however many attempts there are.
+/// What is begun of the reply that this message asked for first is begun once, however many attempts there are.
 fn key(chat: &Chat, first: Seq) -> String {
     format!("begun/{}/{first}", chat.id)
 }

@@ -1,7 +1,7 @@
 //! Parts about a message that had no name when they were planned: the beginning of a reply that was completed before its
 //! platform had answered. Rows of a chat go out in order, so when such a part is sent the name is known, or there is none.
 
-use crate::connector::{AdapterError, ErrorKind, Verb};
+use crate::connector::{AdapterError, Verb, Verdict};
 use crate::house::House;
 use crate::plan;
 use crate::store::{Delivery, StoreError};
@@ -29,13 +29,14 @@ pub(super) async fn named(
     })
 }
 
-/// What was planned without a name and found no message, since somebody took that away meanwhile: it is said anew.
+/// What was planned without a name and can never be said by a change, since somebody took the message away meanwhile or
+/// the platform lets nobody change it any more: it is said anew.
 pub(super) fn anew(planned: &Verb, tried: &Verb, error: &AdapterError) -> Option<Verb> {
     let Verb::Edit { message, .. } = tried else {
         return None;
     };
-    let is_gone = is_later(planned) && error.kind() == &ErrorKind::NotFound;
-    is_gone.then(|| Verb::Send(message.clone()))
+    let is_refused = is_later(planned) && error.verdict() == Verdict::Never;
+    is_refused.then(|| Verb::Send(message.clone()))
 }
 
 fn is_later(verb: &Verb) -> bool {

@@ -408,6 +408,22 @@ async fn what_was_begun_before_a_restart_is_completed_after_it() {
     assert_eq!(next.log().await, ["all of it"]);
 }
 
+/// What the agent said before stands among what is pending once that is read from the store.
+#[tokio::test(start_paused = true)]
+async fn a_later_reply_is_completed_after_a_restart_too() {
+    let room = Room::new(writer(REPLY)).await;
+    room.hear("go").await;
+    sleep(SOON + SOON).await;
+    assert_eq!(room.board.texts(), [REPLY]);
+    room.hear("go on").await;
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(room.board.texts().len(), 2);
+    assert!(room.chatbox.drain(SOON).await, "everything let go");
+    let next = Room::over(room.board.clone(), room.store.clone(), writer("all of it")).await;
+    sleep(SOON).await;
+    assert_eq!(next.board.texts(), [REPLY, "all of it"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_outgrows_a_message_goes_on_in_the_next() {
     let long = "the first sentence fills one message. the second one follows in another message";
@@ -490,6 +506,19 @@ async fn a_reply_whose_beginning_was_taken_away_is_said_anew() {
     room.board.lose();
     sleep(SOON).await;
     assert_eq!(room.board.texts(), [REPLY]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_may_not_be_changed_any_more_is_said_anew() {
+    let room = Room::new(writer(REPLY)).await;
+    room.hear("go").await;
+    sleep(Duration::from_millis(1500)).await;
+    // What grows is not changed any more after the first, so that the second meets the end.
+    let closed = || AdapterError::new(ErrorKind::Forbidden, "nobody may change it any more");
+    room.board.0.lock().expect("whole").refusals = vec![closed(), closed()];
+    sleep(SOON + SOON).await;
+    let texts = room.board.texts();
+    assert_eq!(texts.last().map(String::as_str), Some(REPLY), "{texts:?}");
 }
 
 #[tokio::test(start_paused = true)]
