@@ -46,6 +46,7 @@ pub struct Link {
     health: watch::Sender<Health>,
     pause: Mutex<Option<Instant>>,
     rests: Mutex<HashMap<Handle, Instant>>,
+    begins: Mutex<Option<Instant>>,
 }
 
 /// How a connection stands, for people and checks.
@@ -95,6 +96,7 @@ impl Link {
             health: watch::Sender::new(health),
             pause: Mutex::new(None),
             rests: Mutex::default(),
+            begins: Mutex::default(),
         }
     }
 
@@ -193,6 +195,22 @@ impl Link {
         let until = Instant::now() + wait;
         let mut pause = locked(&self.pause);
         *pause = Some(pause.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// Whether a reply may begin now as a message that grows: each is completed by a change, and of those a platform may
+    /// allow few.
+    pub(crate) fn may_begin(&self) -> bool {
+        let Some(most) = self.capabilities.grow.and_then(|limits| limits.max_count) else {
+            return true;
+        };
+        let mut begins = locked(&self.begins);
+        let now = Instant::now();
+        let may = begins.is_none_or(|next| next <= now);
+        if may {
+            let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+            *begins = Some(now + Duration::from_secs(60) / most);
+        }
+        may
     }
 
     /// The platform asked to be left alone about one chat.

@@ -164,10 +164,13 @@ async fn send(
     let now = house.store.now().await?;
     let to = match opening(row, now) {
         Opening::Settle(to) => Some(to),
-        Opening::LookUp => match look_up(link, &out).await {
-            Found::Delivered(receipt) => Some(Settled::Delivered { receipt }),
-            Found::Missing => perform(house, link, lease, row, &out).await?,
-            Found::Doubt(reason) => Some(Settled::Unknown { reason }),
+        Opening::LookUp => match (look_up(link, &target::sought(row, &out)).await, &out.verb) {
+            (Found::Delivered(receipt), _) => Some(Settled::Delivered { receipt }),
+            // A change may be made again.
+            (Found::Missing, _) | (Found::Doubt(_), Verb::Edit { .. }) => {
+                perform(house, link, lease, row, &out).await?
+            }
+            (Found::Doubt(reason), _) => Some(Settled::Unknown { reason }),
         },
         Opening::Perform { custody } => {
             if custody
@@ -273,6 +276,12 @@ async fn perform(
         ..out.clone()
     };
     let asked = ask(link, &anew).await;
+    if let (Ok(_), Verb::Edit { target, .. }) = (&asked, &out.verb) {
+        // What stands there as it was begun goes, if it can.
+        let (id, chat, target) = (None, out.chat.clone(), target.clone());
+        let verb = Verb::Delete { target };
+        let _ = ask(link, &Outbound { id, chat, verb }).await;
+    }
     meant(house, link, row, &anew, asked).await
 }
 

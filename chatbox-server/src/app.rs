@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use url::Url;
 
 /// The cookie of a login.
@@ -65,8 +65,13 @@ pub struct App {
     pub database: Database,
     /// What secrets are sealed with.
     pub keys: Keys,
+    /// Posts of platforms that may be read at once: none of them is proven before its body is here.
+    pub(crate) posts: Arc<Semaphore>,
     inbound: Mutex<HashMap<String, (String, Instant)>>,
 }
+
+/// A post has up to 1 MiB.
+const POSTS: usize = 256;
 
 impl App {
     /// The server's shared state.
@@ -106,6 +111,7 @@ impl App {
             lent: Lent::default(),
             database,
             keys,
+            posts: Arc::new(Semaphore::new(POSTS)),
             inbound,
         }
     }

@@ -19,6 +19,9 @@ const SNIFF: usize = 8192;
 /// The longest name that is kept, in characters.
 const NAME: usize = 120;
 
+/// What a file is called behind its name until it is whole.
+const DRAFT: &str = "part";
+
 /// A folder of files.
 #[derive(Debug)]
 pub struct Folder {
@@ -29,11 +32,13 @@ pub struct Folder {
     used: OnceCell<AtomicU64>,
 }
 
-/// Room that is taken for a file. It is given back when this is dropped before the file is kept.
+/// Room that is taken for a file that is being written. It is given back, and what is written goes, when this is dropped
+/// before the file is kept: whoever waited for it may have gone.
 struct Room<'a> {
     used: &'a AtomicU64,
     most: u64,
     taken: u64,
+    draft: Option<PathBuf>,
 }
 
 impl Room<'_> {
@@ -49,7 +54,10 @@ impl Room<'_> {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.taken, Ordering::Relaxed);
+        if let Some(draft) = &self.draft {
+            self.used.fetch_sub(self.taken, Ordering::Relaxed);
+            let _ = std::fs::remove_file(draft);
+        }
     }
 }
 
@@ -65,7 +73,11 @@ impl Folder {
             let mut entries = fs::read_dir(&self.path).await?;
             let mut used = 0;
             while let Some(entry) = entries.next_entry().await? {
-                used += entry.metadata().await.map_or(0, |it| it.len());
+                // Nobody goes on with what an earlier process was writing.
+                match entry.path().extension().is_some_and(|it| it == DRAFT) {
+                    true => fs::remove_file(entry.path()).await?,
+                    false => used += entry.metadata().await.map_or(0, |it| it.len()),
+                }
             }
             Ok(AtomicU64::new(used))
         };
@@ -93,24 +105,18 @@ impl Blobs for Folder {
     ) -> Result<Attachment, BlobError> {
         let id = MediaId::new(fresh("file"));
         let path = self.path.join(id.as_str());
-        let draft = path.with_extension("part");
+        let draft = path.with_extension(DRAFT);
         let mut room = Room {
             used: self.used().await?,
             most: self.most,
             taken: 0,
+            draft: Some(draft.clone()),
         };
-        let written = write(&draft, max, &mut room, &mut bytes).await;
-        let (size, head) = match written {
-            Ok(written) => written,
-            Err(error) => {
-                let _ = fs::remove_file(&draft).await;
-                return Err(error);
-            }
-        };
+        let (size, head) = write(&draft, max, &mut room, &mut bytes).await?;
         fs::rename(&draft, &path).await?;
+        room.draft = None;
         // A message that names it may be on disk a moment later: its own name must be there by then.
         fs::File::open(&self.path).await?.sync_all().await?;
-        room.taken = 0;
         let mime = sniff(&head, mime);
         Ok(Attachment {
             name: display_name(name),
@@ -293,9 +299,27 @@ mod tests {
         put(&blobs, 40)
             .await
             .expect("what was refused takes nothing");
-        // What is there already counts, and what is removed does not any more.
+        // Who goes away in the middle leaves nothing.
+        let begun = Bytes::from(vec![7; 10]);
+        let never = futures_util::stream::once(async { Ok(begun) });
+        let never = never.chain(futures_util::stream::pending()).boxed();
+        let soon = std::time::Duration::from_millis(50);
+        blobs.remove(&first).await.expect("it is there");
+        let left = tokio::time::timeout(soon, blobs.put("a", "", u64::MAX, never)).await;
+        assert!(left.is_err(), "it waits");
+        let first = id(put(&blobs, 60).await.expect("there is room again"));
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("it reads").count(),
+            2
+        );
+        // What is there already counts, what was never whole does not, and what is removed does not any more.
+        std::fs::write(folder.path().join("file_x.part"), "half").expect("it writes");
         let blobs = Folder::new(folder.path().to_owned(), 100);
         assert!(matches!(put(&blobs, 1).await, Err(BlobError::NoRoom(_))));
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("it reads").count(),
+            2
+        );
         blobs.remove(&first).await.expect("it is there");
         blobs.remove(&first).await.expect("it need not be there");
         put(&blobs, 60).await.expect("there is room again");

@@ -47,6 +47,8 @@ const MAX_DOWNLOAD: u64 = 100 * 1024 * 1024;
 const DOWNLOAD_TIME: Duration = Duration::from_secs(300);
 /// How often a message that grows is changed: `chat.update` may be asked some 50 times a minute in a workspace.
 const GROW_PACE: Duration = Duration::from_millis(1500);
+/// How many replies a minute grow: each ends with a change too.
+const GROWING: usize = 12;
 /// How often any message is changed for growing: the rest of what a workspace allows is for replies that are whole.
 const GROW_SHARE: Duration = Duration::from_secs(2);
 /// The longest answer to a button, in characters.
@@ -375,6 +377,7 @@ impl ChannelAdapter for SlackAdapter {
         can.edit = any;
         can.grow = Some(Limits {
             pace: Some(GROW_PACE),
+            max_count: Some(GROWING),
             ..Limits::default()
         });
         can.delete = any;

@@ -91,7 +91,8 @@ pub struct Capabilities {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<Limits>,
     /// Shows a reply while it grows where there are no drafts: its beginning is a message, which is changed at this pace
-    /// until it says the whole. Only where it can edit, and where an edit neither rings nor runs out.
+    /// until it says the whole. Only where it can edit, and where an edit neither rings nor runs out. At most
+    /// `max_count` replies a minute begin so; others are said when they are whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grow: Option<Limits>,
     /// An open stream shows life at least so often; silence for twice as long is a loss. `None` for streams that may

@@ -198,6 +198,10 @@ impl<'a> Stage<'a> {
         if !self.can_be_seen() {
             return;
         }
+        if !self.link.may_begin() {
+            grown.given_up = true;
+            return;
+        }
         let mut fits = text;
         while self.parts_of(fits) > 1 {
             fits = &fits[..fits.floor_char_boundary(fits.len() / 2)];

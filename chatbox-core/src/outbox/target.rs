@@ -1,10 +1,10 @@
 //! Parts about a message that had no name when they were planned: the beginning of a reply that was completed before its
 //! platform had answered. Rows of a chat go out in order, so when such a part is sent the name is known, or there is none.
 
-use crate::connector::{AdapterError, Verb, Verdict};
+use crate::connector::{AdapterError, Outbound, Verb, Verdict};
 use crate::house::House;
 use crate::plan;
-use crate::store::{Delivery, StoreError};
+use crate::store::{Delivery, Parcel, StoreError};
 
 /// The verb with its message named. Where the message never came to be, what was to be changed is said anew, and there is
 /// nothing to take back.
@@ -37,6 +37,20 @@ pub(super) fn anew(planned: &Verb, tried: &Verb, error: &AdapterError) -> Option
     };
     let is_refused = is_later(planned) && error.verdict() == Verdict::Never;
     is_refused.then(|| Verb::Send(message.clone()))
+}
+
+/// What is looked for where it is in doubt whether this was done: what may have been said anew, or the thing itself.
+pub(super) fn sought(row: &Delivery, out: &Outbound) -> Outbound {
+    let verb = match (&row.parcel, &out.verb) {
+        (Parcel::Perform(planned), Verb::Edit { message, .. }) if is_later(planned) => {
+            Verb::Send(message.clone())
+        }
+        _ => out.verb.clone(),
+    };
+    Outbound {
+        verb,
+        ..out.clone()
+    }
 }
 
 fn is_later(verb: &Verb) -> bool {

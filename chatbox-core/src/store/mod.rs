@@ -165,7 +165,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         event: &EventId,
     ) -> Result<Option<Seq>, StoreError>;
 
-    /// What a row is called on its platform: its event id, or the receipts of its parts, in order.
+    /// What a row is called on its platform: its event id, or the receipts of its parts, in order, and of those messages
+    /// that its newest change needed besides.
     async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError>;
 
     /// The row that something said under this key became; nothing where nothing was.

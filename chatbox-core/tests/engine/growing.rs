@@ -11,8 +11,8 @@ use chatbox_core::connector::{
 use chatbox_core::event::{Action, ChatKind, Content, Event, EventBody, Place, Sender};
 use chatbox_core::id::{Millis, Platform};
 use chatbox_core::markup::{self, Dialect, PlainDialect, Unit};
-use chatbox_core::store::{LaneScope, MemoryStore, Span, Store};
-use chatbox_core::{Chatbox, Connect, Options};
+use chatbox_core::store::{Author, LaneScope, MemoryStore, Span, Store};
+use chatbox_core::{Chatbox, Connect, Options, Say};
 use futures_util::{StreamExt, stream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -447,6 +447,18 @@ async fn what_outgrows_a_message_goes_on_in_the_next() {
         texts.len() - 1,
         "what is full is left alone: {again:?}"
     );
+    // Whoever takes it back takes back all of it.
+    let chats = room.store.chats(&"main".into(), 1).await.expect("it reads");
+    let rows = room.store.history(Span::Chat(chats[0].id), None, 10);
+    let rows = rows.await.expect("it reads");
+    let target = rows.iter().find(|row| row.out).expect("it was said").seq;
+    let author = Author::Mailbox { id: "main".into() };
+    let said = room
+        .chatbox
+        .say(chats[0].id, author, Say::Delete { target });
+    said.await.expect("it is the agent's own");
+    sleep(SOON).await;
+    assert_eq!(room.board.texts(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,9 +15,11 @@ use chatbox_core::connector::{Posted, Refusal, Unread};
 use chatbox_core::id::ConnectionId;
 use chatbox_core::{Answer, Error};
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// The connection in the address, where one runs that takes posts: known before a byte of the body is read.
-pub(super) struct Posting(ConnectionId);
+/// The connection in the address, where one runs that takes posts, and a place among those that are read at once: both
+/// before a byte of the body is read.
+pub(super) struct Posting(ConnectionId, OwnedSemaphorePermit);
 
 impl FromRequestParts<Arc<App>> for Posting {
     type Rejection = Problem;
@@ -26,14 +28,16 @@ impl FromRequestParts<Arc<App>> for Posting {
         let id = Id::from_request_parts(parts, app).await;
         let id = id.map(|Id(id)| ConnectionId::new(id)).ok();
         let id = id.filter(|id| app.chatbox.takes_posts(id));
-        id.map(Self).ok_or_else(nobody)
+        let id = id.ok_or_else(nobody)?;
+        let place = Arc::clone(&app.posts).try_acquire_owned();
+        place.map(|place| Self(id, place)).map_err(|_| busy())
     }
 }
 
 /// Takes one request in.
 pub(super) async fn take(
     State(app): State<Arc<App>>,
-    Posting(connection): Posting,
+    Posting(connection, _place): Posting,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -95,6 +99,12 @@ fn refused(refusal: Refusal) -> Response {
         }
         _ => problem.into_response(),
     }
+}
+
+fn busy() -> Problem {
+    let hint = "nothing was stored; send it again in a moment";
+    let detail = "too much is posted at once";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "try_later", detail, hint).retry_after(1)
 }
 
 /// No such connection, or none that takes posts: which of them is nobody's business.

@@ -260,8 +260,10 @@ pub(super) async fn said(pool: &PgPool, key: &str) -> Result<Option<Seq>> {
 
 pub(super) async fn names_of(pool: &PgPool, seq: Seq) -> Result<Vec<EventId>> {
     let names = "SELECT event_id FROM log WHERE seq = $1 AND event_id IS NOT NULL \
-        UNION ALL (SELECT o.receipt FROM outbox o JOIN log l ON l.seq = o.seq AND l.event_id IS NULL \
-            WHERE o.seq = $1 AND o.receipt IS NOT NULL ORDER BY o.id)";
+        UNION ALL (SELECT o.receipt FROM log l JOIN outbox o ON o.seq IN (l.seq, l.cur_seq) \
+            WHERE l.seq = $1 AND l.event_id IS NULL AND o.receipt IS NOT NULL AND (o.seq = l.seq OR o.verb = 'send' \
+                OR NOT EXISTS (SELECT FROM outbox WHERE seq = $1 AND receipt IS NOT NULL)) \
+            ORDER BY o.id)";
     let names = sqlx::query_scalar::<_, String>(names).bind(seq.0);
     let names = names.fetch_all(pool).await?;
     Ok(names.into_iter().map(EventId::from).collect())

@@ -86,11 +86,13 @@ async fn write(options: PgConnectOptions, teller: Teller, mut calls: mpsc::Recei
 /// and with much.
 async fn gather(calls: &mut mpsc::Receiver<Call>, batch: &mut Vec<Call>, expected: usize) {
     let until = Instant::now() + GATHERING;
-    while batch.len() < expected.min(BATCH) {
-        match timeout_at(until, calls.recv()).await {
-            Ok(Some(call)) => batch.push(call),
-            Ok(None) | Err(_) => break,
-        }
+    let mut size: usize = batch.iter().map(|call| call.steps.len()).sum();
+    while batch.len() < expected && size < BATCH {
+        let Ok(Some(call)) = timeout_at(until, calls.recv()).await else {
+            break;
+        };
+        size += call.steps.len();
+        batch.push(call);
     }
 }
 

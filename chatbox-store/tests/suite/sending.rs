@@ -67,6 +67,8 @@ pub(crate) async fn the_same_key_says_it_once(store: Arc<dyn Store>) {
     assert_eq!(appended(first).remove(0).seq, Seq(2));
     let again = house.one(Step::Emit(Box::new(keyed()))).await;
     assert!(is_duplicate_of(&again, Some(Seq(2))));
+    let said = async |key| house.store.said(key).await.expect("a read");
+    assert_eq!((said("k").await, said("other").await), (Some(Seq(2)), None));
     // Among a turn's replies it stands for the row it became.
     let held = house.claim_turn().await;
     let rows = appended(house.end(&held, DONE, vec![keyed(), emit(chat, 1)]).await);

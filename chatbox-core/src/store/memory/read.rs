@@ -1,6 +1,7 @@
 //! Reads that need more than a look-up.
 
 use super::world::{Entry, World, awaits_media};
+use crate::connector::Verb;
 use crate::event::{EventBody, Media};
 use crate::id::{ChatId, ConnectionId, EventId, MailboxId, Seq};
 use crate::store::{
@@ -35,11 +36,20 @@ impl World {
         if let Some(event) = event {
             return vec![event];
         }
-        let parts = self.outbox.values().map(|sent| &sent.delivery);
-        let parts = parts.filter(|part| part.seq == seq);
-        parts
-            .filter_map(|part| part.receipt.as_ref()?.message.clone())
-            .collect()
+        let newest = self.entry(seq).and_then(|entry| entry.newest);
+        let named = |of: Seq| {
+            let parts = self.outbox.values().map(|sent| &sent.delivery);
+            let parts = parts.filter(move |part| part.seq == of);
+            parts.filter_map(|part| Some((part, part.receipt.as_ref()?.message.clone()?)))
+        };
+        let mut names: Vec<EventId> = named(seq).map(|(_, name)| name).collect();
+        let has_own = !names.is_empty();
+        for (part, name) in newest.into_iter().flat_map(named) {
+            if !has_own || matches!(part.parcel, Parcel::Perform(Verb::Send(_))) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     pub(super) fn positions(&self, chat: ChatId) -> Vec<Position> {

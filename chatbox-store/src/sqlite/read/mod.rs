@@ -365,8 +365,12 @@ impl Reader {
 
     pub(super) async fn names_of(&self, seq: Seq) -> Result<Vec<EventId>, StoreError> {
         let sql = "SELECT event_id AS name FROM log WHERE seq = ?1 AND event_id IS NOT NULL UNION ALL \
-             SELECT name FROM (SELECT message AS name FROM outbox WHERE seq = ?1 AND message IS NOT NULL \
-             AND NOT EXISTS (SELECT 1 FROM log WHERE seq = ?1 AND event_id IS NOT NULL) ORDER BY id)";
+             SELECT name FROM (SELECT o.message AS name \
+                FROM log AS l JOIN outbox AS o ON o.seq = l.seq OR o.seq = l.cur_seq \
+                WHERE l.seq = ?1 AND l.event_id IS NULL AND o.message IS NOT NULL AND (o.seq = l.seq \
+                    OR o.verb ->> 'verb' = 'send' \
+                    OR NOT EXISTS (SELECT 1 FROM outbox WHERE seq = ?1 AND message IS NOT NULL)) \
+                ORDER BY o.id)";
         let names = self.connections.all(sqlx::query(sql).bind(seq.0)).await?;
         let names = names.iter().map(|row| row.try_get::<String, _>(0));
         let names: Result<Vec<String>, _> = names.collect();
