@@ -22,6 +22,12 @@ macro_rules! platforms {
             #[cfg(not(feature = $feature))]
             $feature,
         )*];
+
+        /// Those in this program.
+        const TAKEN_IN: &[&str] = &[$(
+            #[cfg(feature = $feature)]
+            $feature,
+        )*];
     };
 }
 
@@ -72,8 +78,10 @@ impl Platforms {
     pub fn left_out(platform: &str) -> Option<Failure> {
         let name = LEFT_OUT.iter().find(|name| **name == platform)?;
         let what = format!("this program was built without {name}");
+        // And with those it has: a program with one platform more, not with another one.
+        let features = [TAKEN_IN, &[*name]].concat().join(",");
         let fix = format!(
-            "build it with: cargo install --locked --path chatbox-server --features {name}"
+            "build it with: cargo install --locked --path chatbox-server --features {features}"
         );
         Some(Failure::new("feature_missing", what, fix))
     }

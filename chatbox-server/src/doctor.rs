@@ -1,6 +1,7 @@
 //! What is wrong, and the exact way to mend it. Asks every platform who we are, and changes nothing.
 
 use crate::app::App;
+use crate::compose::Platforms;
 use chatbox_core::connector::{LinkState, Verdict};
 use chatbox_core::store::{DeliveryFilter, DeliveryState};
 use chatbox_core::{Error, Link};
@@ -100,12 +101,16 @@ async fn connections(app: &App) -> Vec<Finding> {
     for row in app.chatbox.store().connections().await.unwrap_or_default() {
         let platform = &row.platform;
         if !running.iter().any(|link| link.id == row.id) {
-            let cause = format!("the {platform} connection {} did not start", row.id);
+            let what = format!("the {platform} connection {} did not start", row.id);
+            let (cause, fix) = match Platforms::left_out(platform.as_str()) {
+                Some(failure) => (format!("{what}: {}", failure.what), failure.fix),
+                None => (what, format!("chatbox channels add {platform}")),
+            };
             findings.push(finding(
                 "connection_not_started",
                 Severity::Error,
                 cause,
-                format!("chatbox channels add {platform}"),
+                fix,
             ));
         }
         if row.policy.everyone {
@@ -120,7 +125,10 @@ async fn connections(app: &App) -> Vec<Finding> {
         let outside = !row.policy.trusted;
         if outside && row.policy.owner.is_none() && row.policy.allow.is_empty() {
             let cause = format!("nobody may talk on {platform} yet");
-            let fix = format!("chatbox channels add {platform}   # and do what it says next");
+            let fix = match row.policy.requests.is_empty() {
+                true => format!("chatbox channels add {platform}   # and do what it says next"),
+                false => "chatbox pairing list   # and approve whom you know".to_owned(),
+            };
             findings.push(finding("nobody_paired", Severity::Warning, cause, fix));
         }
     }

@@ -14,7 +14,7 @@ use crate::tidings::{Telling, Tidings};
 use crate::vault::Keys;
 use crate::webhook::{Hook, Webhooks};
 use axum::Router;
-use chatbox_core::connector::Egress;
+use chatbox_core::connector::{Egress, SecretSpec};
 use chatbox_core::id::code;
 use chatbox_core::secret::Secret;
 use chatbox_core::store::{Connection, Store};
@@ -410,10 +410,27 @@ async fn add_from_environment(app: &App) {
                 }
             }
         }
-        if !secrets.is_empty() && secrets.len() == manifest.secrets.len() {
-            add_one(app, &manifest.platform, secrets).await;
+        if secrets.is_empty() {
+            continue;
+        }
+        let missing = missing(&manifest.secrets, &secrets);
+        match missing.is_empty() {
+            true => add_one(app, &manifest.platform, secrets).await,
+            false => {
+                tracing::warn!(platform = %manifest.platform, ?missing, "not added: the environment has a part of its secrets");
+            }
         }
     }
+}
+
+/// The variables of what is needed and not there.
+fn missing<'a>(
+    wanted: &'a [SecretSpec],
+    there: &std::collections::BTreeMap<String, Secret>,
+) -> Vec<&'a str> {
+    let needed = wanted.iter().filter(|it| !it.optional);
+    let missing = needed.filter(|it| !there.contains_key(&it.name));
+    missing.map(|it| it.env.as_str()).collect()
 }
 
 async fn add_one(
@@ -496,6 +513,23 @@ fn quit() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_platform_is_added_with_what_it_needs_and_what_may_be_left_away() {
+        let spec = |name: &str, optional| SecretSpec {
+            name: name.to_owned(),
+            title: String::new(),
+            env: name.to_uppercase(),
+            optional,
+        };
+        let wanted = [spec("bot", false), spec("app", true)];
+        let given = |names: &[&str]| {
+            let secret = |name: &&str| ((*name).to_owned(), Secret::new("x"));
+            names.iter().map(secret).collect()
+        };
+        assert_eq!(missing(&wanted, &given(&["app"])), ["BOT"]);
+        assert!(missing(&wanted, &given(&["bot"])).is_empty());
+    }
 
     #[test]
     fn a_clock_that_was_never_set_is_refused() {

@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
     /// Whether a reply is shown by edits.
     fn grows(&self) -> bool {
         let can = &self.link.capabilities;
-        can.draft.is_none() && can.grow.is_some()
+        can.draft.is_none() && can.grow.is_some() && can.edit.is_some()
     }
 
     fn draft(&self, text: &str) -> Verb {

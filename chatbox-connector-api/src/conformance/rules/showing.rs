@@ -35,6 +35,9 @@ pub(super) async fn drafts(bench: &Bench<'_>) -> Checked {
 pub(super) async fn grows(bench: &Bench<'_>) -> Checked {
     let world = bench.world(Setup::new(Mood::Long)).await?;
     claimed(world.can().grow, "replies that grow by edits")?;
+    ensure(world.can().edit.is_some(), || {
+        "`grow` is claimed, and `edit` is not".into()
+    })?;
     let reply = format!("re {ASKED}");
     world.hear(ana(ASKED)).await?;
     let begun = async || {
