@@ -42,6 +42,8 @@ struct Messages {
     /// These are answered before anything is done.
     refusals: Vec<AdapterError>,
     takes: Duration,
+    /// How many replies a minute may begin so.
+    begins: Option<usize>,
 }
 
 impl Board {
@@ -153,6 +155,7 @@ impl ChannelAdapter for Board {
         can.delete = Some(Limits::default());
         can.grow = Some(Limits {
             pace: Some(PACE),
+            max_count: self.0.lock().expect("whole").begins,
             ..Limits::default()
         });
         can
@@ -566,4 +569,24 @@ async fn a_reply_is_completed_though_its_beginning_is_still_on_its_way() {
     sleep(SOON + SOON).await;
     assert_eq!(room.board.asked(), ["send", "edit"]);
     assert_eq!(room.board.texts(), ["one two three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_few_changes_are_allowed_few_replies_grow() {
+    let board = Board::default();
+    board.0.lock().expect("whole").begins = Some(1);
+    let room = Room::over(board, Arc::default(), writer(REPLY)).await;
+    for grew in [true, false] {
+        let before = room.board.asked().len();
+        room.hear("go").await;
+        sleep(SOON).await;
+        let asked = room.board.asked().split_off(before);
+        assert_eq!(asked.contains(&"edit"), grew, "{asked:?}");
+    }
+    assert_eq!(room.board.texts(), [REPLY, REPLY]);
+    sleep(Duration::from_secs(60)).await;
+    let before = room.board.asked().len();
+    room.hear("go").await;
+    sleep(SOON).await;
+    assert!(room.board.asked().split_off(before).contains(&"edit"));
 }
