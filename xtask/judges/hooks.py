@@ -152,13 +152,13 @@ def main() -> int:
             files = [word for name in secrets for word in ("--secret-file", f"{name}={folder / name}")]
             added = house.ask("channels", "add", "slack", *files)
             slack.hook = added["hook_url"]
-            verdict.run("an address is confirmed", confirmed, slack)
-            verdict.run("what is said is answered once", answered, slack, added["pairing_code"])
-            verdict.run("a command is answered", commanded, slack)
-            verdict.run("a button is acknowledged and a strangers is not", pressed, slack)
-            verdict.run("what is not signed is not taken", refused, slack)
-            verdict.check("nothing panicked", house.faults())
-            verdict.check("nothing of it is written", written(house))
+            verdict.run("hooks an address is confirmed", confirmed, slack)
+            verdict.run("hooks what is said is answered once", answered, slack, added["pairing_code"])
+            verdict.run("hooks a command is answered", commanded, slack)
+            verdict.run("hooks a button is acknowledged and a strangers is not", pressed, slack)
+            verdict.run("hooks what is not signed is not taken", refused, slack)
+            verdict.check("hooks nothing panicked", house.faults())
+            verdict.check("hooks nothing of it is written", written(house))
         finally:
             house.end()
             slack.process.kill()
