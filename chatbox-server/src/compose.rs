@@ -79,7 +79,7 @@ impl Platforms {
         let name = LEFT_OUT.iter().find(|name| **name == platform)?;
         let what = format!("this program was built without {name}");
         // And with those it has: a program with one platform more, not with another one.
-        let features = [TAKEN_IN, &[*name]].concat().join(",");
+        let features = [&[*name], TAKEN_IN].concat().join(",");
         let fix = format!(
             "build it with: cargo install --locked --path chatbox-server --features {features}"
         );
